@@ -1,0 +1,1 @@
+"""Stocktide's services."""
