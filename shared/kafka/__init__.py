@@ -1,0 +1,1 @@
+"""Kafka: consuming with the position of record in Postgres, producing, and relaying changes."""

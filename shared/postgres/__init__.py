@@ -1,0 +1,1 @@
+"""PostgreSQL: connections with every timeout set, migrations, consumer positions of record."""

@@ -1,0 +1,1 @@
+"""Logs, metrics and probes: what operations see of a process."""
