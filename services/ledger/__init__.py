@@ -1,0 +1,7 @@
+"""Decides what moved, who gets what, and what is left.
+
+Consumes: stock-movements-v1, stock-commands-v1, reference-data-v1.
+Emits: stock-levels-v1, allocations-v1.
+Owns: movements, levels, balances, anchors, order lines and their allocations, parked messages.
+Roles: `worker` (Kafka to Postgres to Kafka) and `api` (HTTP), as separate processes.
+"""

@@ -1,0 +1,167 @@
+"""Order lines: what a line claims, and at which of its candidate locations it is booked.
+
+An accepted order is a fact: its demand is always in the books. `claimed = max(0, wanted −
+shipped)` is booked at the first candidate that can serve it whole, else split where that is
+allowed, else at the first candidate with the missing quantity as `short`; without any candidate it
+is `unsourced`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+LevelId = int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One order line as the ledger holds it; quantities ≥ 0, `revision` −1 before any command."""
+
+    order_line_id: int
+    wanted: int = 0
+    shipped: int = 0
+    revision: int = -1
+    may_split: bool = False
+    candidates: tuple[LevelId, ...] = ()
+    booked: Mapping[LevelId, int] = field(default_factory=dict)
+    short: int = 0
+    unsourced: int = 0
+    accepted_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        assert self.wanted >= 0, self
+        assert self.shipped >= 0, self
+        assert all(quantity > 0 for quantity in self.booked.values()), self
+        assert 0 <= self.short <= sum(self.booked.values()), self
+
+    @property
+    def claimed(self) -> int:
+        """Units that are accepted and not shipped."""
+        return max(0, self.wanted - self.shipped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """The wanted state of a line. Candidates are levels of its SKU, best first."""
+
+    revision: int
+    wanted: int
+    candidates: tuple[LevelId, ...]
+    may_split: bool
+    ordered_at: datetime | None = None
+
+
+def want(line: Line, command: Command) -> Line:
+    """Take over a command; one whose revision isn't above the line's own changes nothing."""
+    if command.revision <= line.revision:
+        return line
+    return replace(
+        line,
+        revision=command.revision,
+        wanted=command.wanted,
+        candidates=command.candidates,
+        may_split=command.may_split,
+        accepted_at=command.ordered_at or line.accepted_at,
+    )
+
+
+def ship(line: Line, *, quantity: int, level: LevelId | None) -> Line:
+    """A shipment consumes the line's allocation wherever it was, its own location's first."""
+    assert quantity > 0, quantity
+    shipped = replace(line, shipped=line.shipped + quantity)
+    return _release_down_to(shipped, shipped.claimed, first=level)
+
+
+def book_all(lines: Sequence[Line], free: Mapping[LevelId, int]) -> list[Line]:
+    """Book every line in the order given, oldest first, on what is free at each level.
+
+    `free` is signed and counts the lines' present bookings as taken. A short line gives its
+    booking back before any is decided: a younger line's missing units must not stand in the way
+    of an older one.
+    """
+    left = dict(free)
+    for line in lines:
+        if _stays(line):
+            continue
+        for level, quantity in line.booked.items():
+            left[level] = left.get(level, 0) + quantity
+    booked: list[Line] = []
+    for line in lines:
+        if _stays(line):
+            kept = _release_down_to(line, line.claimed, first=None)
+            _give_back(left, line.booked, kept.booked)
+        else:
+            kept = _book(line, left)
+            _give_back(left, {}, kept.booked)
+        booked.append(kept)
+    return booked
+
+
+def booking_deltas(before: Iterable[Line], after: Iterable[Line]) -> dict[LevelId, int]:
+    """By how much `allocated` changes at each level; levels that do not change are left out."""
+    deltas: dict[LevelId, int] = {}
+    for sign, lines in ((-1, before), (1, after)):
+        for line in lines:
+            for level, quantity in line.booked.items():
+                deltas[level] = deltas.get(level, 0) + sign * quantity
+    return {level: delta for level, delta in deltas.items() if delta}
+
+
+def _stays(line: Line) -> bool:
+    """A booking that serves its line is not moved: someone may be picking it."""
+    return (
+        line.short == 0
+        and line.unsourced == 0
+        and line.claimed <= sum(line.booked.values())
+        and set(line.booked) <= set(line.candidates)
+    )
+
+
+def _give_back(
+    left: dict[LevelId, int], before: Mapping[LevelId, int], after: Mapping[LevelId, int]
+) -> None:
+    for level in {*before, *after}:
+        left[level] = left.get(level, 0) + before.get(level, 0) - after.get(level, 0)
+
+
+def _book(line: Line, left: Mapping[LevelId, int]) -> Line:
+    claimed = line.claimed
+    if claimed == 0:
+        return replace(line, booked={}, short=0, unsourced=0)
+    if not line.candidates:
+        return replace(line, booked={}, short=0, unsourced=claimed)
+    for level in line.candidates:
+        if left.get(level, 0) >= claimed:
+            return replace(line, booked={level: claimed}, short=0, unsourced=0)
+    return _book_short(line, left)
+
+
+def _book_short(line: Line, left: Mapping[LevelId, int]) -> Line:
+    """No candidate serves the line whole: split it where allowed; what is missing is short."""
+    first = line.candidates[0]
+    missing = line.claimed
+    booked: dict[LevelId, int] = {}
+    for level in line.candidates if line.may_split else (first,):
+        taken = min(missing, max(0, left.get(level, 0)))
+        if taken:
+            booked[level] = taken
+            missing -= taken
+    if missing:
+        booked[first] = booked.get(first, 0) + missing
+    return replace(line, booked=booked, short=missing, unsourced=0)
+
+
+def _release_down_to(line: Line, claimed: int, *, first: LevelId | None) -> Line:
+    """Give up bookings beyond `claimed`: those at `first`, then the least preferred ones."""
+    excess = sum(line.booked.values()) - claimed
+    if excess <= 0:
+        return replace(line, unsourced=min(line.unsourced, claimed))
+    booked = dict(line.booked)
+    rank = {level: place for place, level in enumerate(line.candidates)}
+    by_rank = sorted(booked, key=lambda level: (level != first, -rank.get(level, len(rank))))
+    for level in by_rank:
+        released = min(excess, booked[level])
+        booked[level] -= released
+        excess -= released
+    left = {level: quantity for level, quantity in booked.items() if quantity}
+    return replace(line, booked=left, short=min(line.short, sum(left.values())), unsourced=0)

@@ -1,0 +1,1 @@
+"""Load, decide, record: what the ledger does with a batch."""

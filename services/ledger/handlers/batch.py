@@ -1,0 +1,231 @@
+"""One batch, one transaction: positions, movements, lines, anchors, parked messages."""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.ledger import metrics
+from services.ledger.handlers import anchoring, booking, movements, reading, referring
+from services.ledger.handlers.booking import Wanted
+from services.ledger.handlers.outcome import Outcome
+from services.ledger.handlers.reading import Fact, Facts
+from services.ledger.repository import parking, posting, references
+from services.ledger.repository.parking import ParkedMessage, Refusal
+from services.ledger.repository.posting import NO_FENCE, Columns, FenceArrays, Posted
+from services.ledger.repository.references import Known
+from shared.contracts.topics import REFERENCE_DATA, STOCK_COMMANDS, STOCK_MOVEMENTS
+from shared.kafka.batches import Batch, Message
+from shared.postgres.connecting import Connection, Pool
+from shared.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Reading:
+    """A batch that was read: every message stands in exactly one of these."""
+
+    facts: Facts = field(default_factory=Facts)
+    wanted: list[Wanted] = field(default_factory=list)
+    records: list[referring.Told] = field(default_factory=list)
+    columns: Columns | None = None
+
+    @property
+    def concerns_stock(self) -> bool:
+        return bool(self.facts.postings or self.facts.anchors or self.wanted)
+
+    @property
+    def needs_rows_first(self) -> bool:
+        """Something must be written before the posting statement, so the fence goes ahead."""
+        return self.columns is None or bool(self.records or self.wanted) or not self.concerns_stock
+
+
+class LedgerHandler:
+    """What the worker does with messages, whether Kafka or a replay brings them."""
+
+    def __init__(
+        self,
+        connection: Callable[[], Awaitable[Connection]],
+        pool: Pool,
+        clock: Clock,
+        *,
+        woken: Callable[[], None],
+        released: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._pool = pool
+        self._clock = clock
+        self._woken = woken
+        self._released = released
+        self._known = Known()
+
+    async def decode(self, batch: Batch) -> Reading:
+        """Read the batch, and learn the numbers of what it names; changes nothing."""
+        return await self._read(list(batch.messages()))
+
+    async def apply(self, batch: Batch, decoded: Reading) -> None:
+        """Post the batch behind its fence. Raises Fenced; then nothing has changed."""
+        connection = await self._connection()
+        with metrics.BATCH_SECONDS.labels("ledger", "batch", "applied").time():
+            outcome = await self._transact(connection, posting.fence_of(batch), decoded)
+        metrics.BATCH_MESSAGES.labels("ledger").observe(len(batch))
+        self._tell(decoded, outcome)
+
+    async def park(self, batch: Batch, error: BaseException) -> None:
+        """Keep the batch's one message as `internal_error`, and move past it."""
+        connection = await self._connection()
+        refusal = Refusal(
+            message=next(batch.messages()), reason="internal_error", detail=_traceback(error)
+        )
+        async with connection.transaction():
+            await posting.hold_fence(connection, posting.fence_of(batch))
+            await parking.park(connection, [refusal])
+        metrics.PARKED.labels("ledger", "internal_error").inc()
+
+    async def replay(self, ids: Collection[int]) -> int:
+        """Bring parked messages back in one transaction; returns how many were taken.
+
+        What is refused again is parked again under its new reason.
+        """
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            taken: list[ParkedMessage] = await parking.take(connection, ids)
+            if not taken:
+                return 0
+            read = await self._read(taken)
+            outcome = await self._transact(connection, NO_FENCE, read)
+        self._tell(read, outcome)
+        log.info("replayed", extra={"action": "replayed", "messages": len(taken)})
+        return len(taken)
+
+    async def _read(self, messages: Sequence[Message]) -> Reading:
+        read = Reading()
+        by_topic: dict[str, list[Message]] = {}
+        for message in messages:
+            by_topic.setdefault(message.topic, []).append(message)
+        moved = by_topic.get(STOCK_MOVEMENTS.name, [])
+        await reading.read_movements(moved, self._clock.now(), read.facts)
+        read.wanted = booking.read_commands(
+            by_topic.get(STOCK_COMMANDS.name, []), read.facts.refusals
+        )
+        read.records = referring.read_records(
+            by_topic.get(REFERENCE_DATA.name, []), read.facts.refusals
+        )
+        if read.facts.postings or read.facts.anchors or read.wanted:
+            async with self._pool.acquire(timeout=5) as connection:
+                await self._learn(connection, read)
+        return read
+
+    async def _learn(self, connection: Connection, read: Reading) -> None:
+        """Numbers of what exists already; creating what doesn't is the transaction's work."""
+        facts, known = read.facts, self._known
+        known.forget_excess()
+        everything = [*facts.postings, *facts.anchors]
+        skus, locations, sources, accounts = movements.names_in(everything)
+        for item in read.wanted:
+            skus.add(item.command.sku)
+            locations.update(item.command.candidates)
+        await references.learn_names(connection, known, skus=skus, locations=locations)
+        await references.learn_sources(connection, known, sources)
+        await references.learn_accounts(connection, known, accounts)
+        facts.postings = movements.drop_unknown(facts.postings, known, facts.refusals)
+        facts.anchors = movements.drop_unknown(facts.anchors, known, facts.refusals)
+        read.wanted = booking.drop_unknown_commands(read.wanted, known, facts.refusals)
+        keys = self._level_keys(read)
+        await references.learn_levels(connection, known, keys)
+        if keys <= known.levels.keys():
+            read.columns = movements.columns_of(facts.postings, known)
+
+    def _level_keys(self, read: Reading) -> set[references.LevelKey]:
+        everything = [*read.facts.postings, *read.facts.anchors]
+        return movements.level_keys(everything, self._known) | booking.candidate_keys(
+            read.wanted, self._known
+        )
+
+    async def _transact(self, connection: Connection, fence: FenceArrays, read: Reading) -> Outcome:
+        try:
+            async with connection.transaction():
+                return await self._post(connection, fence, read)
+        except BaseException:
+            # Levels made in a transaction that did not commit do not exist.
+            self._known.levels.clear()
+            read.columns = None
+            raise
+
+    async def _post(self, connection: Connection, fence: FenceArrays, read: Reading) -> Outcome:
+        """The batch's one transaction, in the lock order: positions, levels, lines."""
+        outcome = Outcome(refusals=list(read.facts.refusals), duplicates=read.facts.duplicates)
+        if fence is not NO_FENCE and read.needs_rows_first:
+            await posting.hold_fence(connection, fence)
+            fence = NO_FENCE
+        await referring.fold(connection, read.records)
+        if read.concerns_stock:
+            await self._post_facts(connection, fence, read, outcome)
+        await parking.park(connection, outcome.refusals)
+        return outcome
+
+    async def _post_facts(
+        self, connection: Connection, fence: FenceArrays, read: Reading, outcome: Outcome
+    ) -> None:
+        facts, known = read.facts, self._known
+        if read.columns is None:
+            await references.create_levels(connection, known, self._level_keys(read))
+            read.columns = movements.columns_of(facts.postings, known)
+        consumers = booking.consumers_of(facts.postings)
+        raised = booking.raised_skus([*facts.postings, *facts.anchors], known)
+        plan = await booking.plan_lines(connection, read.wanted, consumers, raised, known)
+        locked = {movements.anchored_account(fact, known)[0] for fact in facts.anchors}
+        locked |= plan.levels if plan else set()
+        posted = await posting.post(connection, fence, read.columns, sorted(locked))
+        outcome.posted += posted.count
+        outcome.duplicates += len(posted.stale) - len(posted.conflicts)
+        outcome.refusals += self._conflicts(facts.postings, posted)
+        if posted.late:
+            sources: dict[UUID, int] = dict(
+                zip(read.columns.ids, read.columns.sources, strict=True)
+            )
+            await anchoring.absorb(connection, posted.late, sources)
+        if facts.anchors:
+            await anchoring.set_anchors(connection, facts.anchors, known, outcome)
+        if plan is not None:
+            fresh = [f for f in consumers if _is_fresh(f, facts.postings, posted)]
+            await booking.book(connection, plan, read.wanted, fresh, known)
+
+    def _conflicts(self, postings: Sequence[Fact], posted: Posted) -> list[Refusal]:
+        found: list[Refusal] = []
+        for item in posted.conflicts:
+            fact = postings[item.ordinal - 1]
+            paper = fact.movement.document
+            found.append(
+                reading.conflict(
+                    fact.message, item.stored_revision or 0, paper.revision if paper else 0
+                )
+            )
+        return found
+
+    def _tell(self, read: Reading, outcome: Outcome) -> None:
+        """After the commit: wake the relay; look again at what waits for what became known."""
+        self._woken()
+        if read.records or any(refusal.waits_for for refusal in outcome.refusals):
+            self._released()
+        metrics.MESSAGES.labels("posted").inc(outcome.posted)
+        metrics.MESSAGES.labels("duplicate").inc(outcome.duplicates)
+        metrics.MESSAGES.labels("folded").inc(len(read.wanted) + len(read.records))
+        metrics.MESSAGES.labels("parked").inc(len(outcome.refusals))
+        for refusal in outcome.refusals:
+            metrics.PARKED.labels("ledger", refusal.reason).inc()
+            log.info(
+                "message parked",
+                extra={"action": "parked", "reason": refusal.reason,
+                       "topic": refusal.message.topic, "partition": refusal.message.partition,
+                       "offset": refusal.message.offset},
+            )  # fmt: skip
+
+
+def _is_fresh(fact: Fact, postings: Sequence[Fact], posted: Posted) -> bool:
+    return all(postings[ordinal - 1] is not fact for ordinal in posted.stale)
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))[-4000:]

@@ -1,0 +1,214 @@
+"""Order lines: what commands want, what shipments consume, and whom new stock serves."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.ledger.domain.lines import Command, Line, book_all, ship, want
+from services.ledger.handlers.movements import sides_of
+from services.ledger.handlers.reading import MOVES_ORDER_LINE, Fact
+from services.ledger.repository.lines import (
+    LineKey,
+    any_short,
+    ensure_lines,
+    find_lines,
+    free_at,
+    lock_lines,
+    save_lines,
+)
+from services.ledger.repository.parking import Refusal
+from services.ledger.repository.references import Known, LevelKey
+from shared.contracts.commands import StockCommand
+from shared.contracts.partitions import partition_for
+from shared.contracts.records import Undecodable
+from shared.contracts.topics import ALLOCATIONS, STOCK_COMMANDS
+from shared.kafka.batches import Message
+from shared.postgres.connecting import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A stock command that was read."""
+
+    message: Message
+    command: StockCommand
+
+
+@dataclass(slots=True)
+class Plan:
+    """Lines that a batch may change, and the levels to lock before them."""
+
+    ids: dict[LineKey, int] = field(default_factory=dict)
+    line_ids: set[int] = field(default_factory=set)
+    levels: set[int] = field(default_factory=set)
+
+
+def read_commands(messages: Sequence[Message], refusals: list[Refusal]) -> list[Wanted]:
+    """The commands of a batch; what holds none is refused."""
+    wanted: list[Wanted] = []
+    for message in messages:
+        command = STOCK_COMMANDS.decode(message.value)
+        if isinstance(command, StockCommand):
+            wanted.append(Wanted(message, command))
+        else:
+            assert isinstance(command, Undecodable), command
+            refusals.append(
+                Refusal(message=message, reason=str(command.reason), detail=command.detail)
+            )
+    return wanted
+
+
+def line_key(command: StockCommand) -> LineKey:
+    """The identity of a line's state."""
+    return command.order_id, command.line_id
+
+
+def drop_unknown_commands(
+    wanted: Sequence[Wanted], known: Known, refusals: list[Refusal]
+) -> list[Wanted]:
+    """Commands whose SKU is known. An unknown candidate location is left out: others may serve."""
+    kept: list[Wanted] = []
+    for item in wanted:
+        if item.command.sku in known.skus:
+            kept.append(item)
+            continue
+        refusals.append(
+            Refusal(
+                message=item.message,
+                reason="unknown_sku",
+                detail=f"sku {item.command.sku!r} is not in the reference data",
+                waits_for=f"sku:{item.command.sku}",
+            )
+        )
+    return kept
+
+
+def candidate_keys(wanted: Sequence[Wanted], known: Known) -> set[LevelKey]:
+    """(sku_id, location_id) of every known candidate."""
+    return {
+        (known.skus[item.command.sku], known.locations[location])
+        for item in wanted
+        for location in item.command.candidates
+        if location in known.locations
+    }
+
+
+def consumers_of(facts: Sequence[Fact]) -> list[Fact]:
+    """Shipments and sales that name an order line."""
+    return [
+        fact
+        for fact in facts
+        if fact.movement.order_line is not None and fact.movement.type in MOVES_ORDER_LINE
+    ]
+
+
+def raised_skus(facts: Sequence[Fact], known: Known) -> set[int]:
+    """SKUs of which a movement brings units to a shelf."""
+    raised: set[int] = set()
+    for fact in facts:
+        _, goes_to = sides_of(fact.movement)
+        if known.accounts[goes_to.bucket, goes_to.owner] not in known.outside:
+            raised.add(known.skus[fact.movement.sku])
+    return raised
+
+
+async def plan_lines(
+    connection: Connection,
+    wanted: Sequence[Wanted],
+    consumers: Sequence[Fact],
+    raised: Collection[int],
+    known: Known,
+) -> Plan | None:
+    """Find the lines a batch may change, and make the new ones; None where there are none."""
+    keys: dict[LineKey, int] = {line_key(w.command): known.skus[w.command.sku] for w in wanted}
+    for fact in consumers:
+        assert fact.movement.order_line is not None
+        reference = fact.movement.order_line
+        keys[reference.order_id, reference.line_id] = known.skus[fact.movement.sku]
+    if not keys and not (raised and await any_short(connection)):
+        return None
+    if keys:
+        await ensure_lines(
+            connection,
+            [
+                (key, partition_for(key[0].encode(), ALLOCATIONS.partitions), sku)
+                for key, sku in keys.items()
+            ],
+        )
+    plan = Plan()
+    # A line that wants less now, or was shipped from elsewhere, frees units for others of its SKU.
+    for found in await find_lines(connection, keys, {*raised, *keys.values()}):
+        plan.ids[found.key] = found.order_line_id
+        plan.line_ids.add(found.order_line_id)
+        plan.levels.update(found.candidates)
+    plan.levels.update(known.levels[key] for key in candidate_keys(wanted, known))
+    return plan
+
+
+async def book(
+    connection: Connection,
+    plan: Plan,
+    wanted: Sequence[Wanted],
+    consumers: Sequence[Fact],
+    known: Known,
+) -> None:
+    """Fold commands and shipments into their lines, and book them; the levels are locked."""
+    before = await lock_lines(connection, plan.line_ids)
+    lines = {line.order_line_id: line for line in before}
+    channels: dict[int, str | None] = {}
+    for item in wanted:
+        number = plan.ids[line_key(item.command)]
+        channels[number] = item.command.channel
+        lines[number] = want(lines[number], _command(item.command, known))
+    for fact in consumers:
+        _consume(fact, plan, lines, known)
+    order = sorted(lines.values(), key=_turn)
+    free = await _free(connection, before, lines)
+    after = {line.order_line_id: line for line in book_all(order, free)}
+    await save_lines(connection, before, [after[line.order_line_id] for line in before], channels)
+
+
+def _turn(line: Line) -> tuple[datetime, int]:
+    assert line.accepted_at is not None, "the database gives every line a moment"
+    return line.accepted_at, line.order_line_id
+
+
+async def _free(
+    connection: Connection,
+    before: Sequence[Line],
+    lines: dict[int, Line],
+) -> dict[int, int]:
+    """Free units as they are once the shipments of this batch have given up their bookings."""
+    levels = {level for line in lines.values() for level in (*line.candidates, *line.booked)}
+    free = await free_at(connection, levels)
+    for old in before:
+        for level, quantity in old.booked.items():
+            given_up = quantity - lines[old.order_line_id].booked.get(level, 0)
+            free[level] = free.get(level, 0) + given_up
+    return free
+
+
+def _consume(fact: Fact, plan: Plan, lines: dict[int, Line], known: Known) -> None:
+    reference = fact.movement.order_line
+    assert reference is not None
+    number = plan.ids[reference.order_id, reference.line_id]
+    key = known.skus[fact.movement.sku], known.locations[fact.movement.location]
+    lines[number] = ship(
+        lines[number], quantity=fact.movement.quantity, level=known.levels.get(key)
+    )
+
+
+def _command(command: StockCommand, known: Known) -> Command:
+    sku_id = known.skus[command.sku]
+    candidates = tuple(
+        known.levels[sku_id, known.locations[location]]
+        for location in command.candidates
+        if location in known.locations
+    )
+    return Command(
+        revision=command.revision,
+        wanted=0 if command.closed else command.wanted,
+        candidates=tuple(dict.fromkeys(candidates)),
+        may_split=command.may_split,
+        ordered_at=command.ordered_at,
+    )

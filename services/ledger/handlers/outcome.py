@@ -1,0 +1,14 @@
+"""What became of a batch: the fates of its messages, counted."""
+
+from dataclasses import dataclass, field
+
+from services.ledger.repository.parking import Refusal
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Filled while a batch is posted; counts are told only after the commit."""
+
+    refusals: list[Refusal] = field(default_factory=list)
+    posted: int = 0
+    duplicates: int = 0

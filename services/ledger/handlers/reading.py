@@ -1,0 +1,152 @@
+"""From messages to facts with an identity: what can be said before the database is asked."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from asyncpg.pgproto.pgproto import UUID
+
+from services.ledger.repository.parking import Refusal
+from shared.contracts.accounts import MovementType
+from shared.contracts.cloudevents import identity_of
+from shared.contracts.identity import DocumentKey, event_id
+from shared.contracts.movements import StockMovement, decode_movements
+from shared.contracts.records import Undecodable
+from shared.kafka.batches import Message
+
+SKEW_MAX = timedelta(minutes=5)
+YIELD_EVERY = 1_000
+ANCHORS = frozenset({MovementType.OPENING, MovementType.COUNT})
+MOVES_ORDER_LINE = frozenset({MovementType.SHIPMENT, MovementType.SALE})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A movement that was read, with its id and its source."""
+
+    message: Message
+    event_id: UUID
+    source: str
+    movement: StockMovement
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the movement messages of a batch say, each with one fate."""
+
+    postings: list[Fact] = field(default_factory=list)
+    anchors: list[Fact] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    duplicates: int = 0
+
+
+async def read_movements(messages: Sequence[Message], now: datetime, facts: Facts) -> None:
+    """Decode, identify and sort out; yields to the event loop every thousand messages."""
+    seen: dict[UUID, Fact] = {}
+    latest = now + SKEW_MAX
+    for start in range(0, len(messages), YIELD_EVERY):
+        chunk = messages[start : start + YIELD_EVERY]
+        decoded = decode_movements(message.value for message in chunk)
+        for message, movement in zip(chunk, decoded, strict=True):
+            _sort_out(message, movement, latest, seen, facts)
+        await asyncio.sleep(0)
+
+
+def _sort_out(
+    message: Message,
+    movement: StockMovement | Undecodable,
+    latest: datetime,
+    seen: dict[UUID, Fact],
+    facts: Facts,
+) -> None:
+    if isinstance(movement, Undecodable):
+        facts.refusals.append(
+            Refusal(message=message, reason=str(movement.reason), detail=movement.detail)
+        )
+        return
+    fact = _identify(message, movement)
+    if isinstance(fact, Refusal):
+        facts.refusals.append(fact)
+    elif movement.occurred_at > latest:
+        facts.refusals.append(
+            Refusal(
+                message=message,
+                reason="in_the_future",
+                detail=f"occurred_at {movement.occurred_at.isoformat()} is more than five minutes "
+                "ahead of this clock; correct the source's clock, then replay",
+            )
+        )
+    elif movement.corrects is not None or movement.reverses is not None:
+        facts.refusals.append(
+            Refusal(
+                message=message,
+                reason="awaits_corrections",
+                detail="corrections and cancellations of facts are not posted by this version; "
+                "the message is replayed after an upgrade",
+            )
+        )
+    elif (before := seen.setdefault(fact.event_id, fact)) is not fact:
+        _note_twin(before, fact, facts)
+    elif movement.type in ANCHORS:
+        facts.anchors.append(fact)
+    else:
+        facts.postings.append(fact)
+
+
+def _identify(message: Message, movement: StockMovement) -> Fact | Refusal:
+    """The event id: by document where there is one, else by the message's own id."""
+    told = identity_of(message.headers)
+    if told is None:
+        return Refusal(
+            message=message,
+            reason="missing_attributes",
+            detail="a movement needs the headers ce_source and ce_id (CloudEvents, binary mode)",
+        )
+    source, ce_id = told
+    document: DocumentKey | None = None
+    if (paper := movement.document) is not None:
+        document = (paper.kind, paper.number, paper.line)
+    seconds = int(movement.occurred_at.timestamp())
+    return Fact(message, UUID(event_id(source, ce_id, seconds, document)), source, movement)
+
+
+def _note_twin(before: Fact, fact: Fact, facts: Facts) -> None:
+    """The same id twice in one batch: the same content changes nothing, other content parks."""
+    if same_content(before.movement, fact.movement):
+        facts.duplicates += 1
+        return
+    first, second = before.movement.document, fact.movement.document
+    facts.refusals.append(
+        conflict(fact.message, first.revision if first else 0, second.revision if second else 0)
+    )
+
+
+def same_content(one: StockMovement, other: StockMovement) -> bool:
+    """Do two tellings of one fact say the same? What the levels depend on decides."""
+    return (
+        one.type == other.type
+        and one.sku == other.sku
+        and one.quantity == other.quantity
+        and one.location == other.location
+        and one.to_location == other.to_location
+        and one.from_ == other.from_
+        and one.to == other.to
+    )
+
+
+def conflict(message: Message, stored_revision: int, revision: int) -> Refusal:
+    """The refusal of a known id with other content."""
+    if revision > stored_revision:
+        return Refusal(
+            message=message,
+            reason="awaits_corrections",
+            detail=f"revision {revision} corrects revision {stored_revision}; corrections are not "
+            "posted by this version; the message is replayed after an upgrade",
+        )
+    return Refusal(
+        message=message,
+        reason="conflicting_duplicate",
+        detail=f"the same document or message id was posted before with other content (revision "
+        f"{stored_revision}); send a higher revision to correct it",
+    )

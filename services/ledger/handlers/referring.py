@@ -1,0 +1,55 @@
+"""Reference data as the ledger needs it: which SKUs, locations and sources exist."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.ledger.repository import references
+from services.ledger.repository.parking import Refusal
+from shared.contracts.partitions import partition_for
+from shared.contracts.partners import Source
+from shared.contracts.places import Location
+from shared.contracts.products import Product
+from shared.contracts.records import Undecodable
+from shared.contracts.topics import REFERENCE_DATA, STOCK_MOVEMENTS
+from shared.kafka.batches import Message
+from shared.postgres.connecting import Connection
+
+Told = Product | Location | Source
+
+
+@dataclass(slots=True)
+class _Kinds:
+    products: list[Product]
+    locations: list[Location]
+    sources: list[Source]
+
+
+def read_records(messages: Sequence[Message], refusals: list[Refusal]) -> list[Told]:
+    """The records that concern the ledger; unreadable ones are refused, other kinds passed over."""
+    told: list[Told] = []
+    for message in messages:
+        record = REFERENCE_DATA.decode(message.value)
+        if isinstance(record, Undecodable):
+            refusals.append(
+                Refusal(message=message, reason=str(record.reason), detail=record.detail)
+            )
+        elif isinstance(record, Product | Location | Source):
+            told.append(record)
+    return told
+
+
+async def fold(connection: Connection, told: Sequence[Told]) -> None:
+    """Make known what the records name. A record whose time has not begun is known already: facts
+    may reach us before the day; one that has ended stays known, since facts still arrive.
+    """
+    if products := {r.sku: r for r in told if isinstance(r, Product)}:
+        await references.add_skus(
+            connection,
+            [(sku, partition_for(sku.encode(), STOCK_MOVEMENTS.partitions)) for sku in products],
+        )
+    if locations := {r.location_id: r for r in told if isinstance(r, Location)}:
+        await references.add_locations(
+            connection, [(name, str(r.location_kind)) for name, r in locations.items()]
+        )
+    if sources := {r.source_id for r in told if isinstance(r, Source)}:
+        await references.declare_sources(connection, sources)

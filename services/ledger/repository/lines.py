@@ -1,0 +1,160 @@
+"""Order lines and what is booked for them; their levels are locked before them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from services.ledger.domain.lines import Line, booking_deltas
+from shared.postgres.connecting import Connection
+
+LineKey = tuple[str, str]
+
+ENSURE = """
+insert into ledger.order_lines (order_id, line_id, partition, sku_id)
+select * from unnest($1::text[], $2::text[], $3::smallint[], $4::integer[])
+    as i(order_id, line_id, partition, sku_id)
+order by order_id, line_id
+on conflict do nothing
+"""
+# Lines that a batch names, and short lines of the SKUs whose stock it raises.
+FIND = """
+select order_line_id, order_id, line_id, sku_id, candidates from ledger.order_lines
+where (order_id, line_id) in (select * from unnest($1::text[], $2::text[]))
+   or ((short > 0 or unsourced > 0) and sku_id = any($3::integer[]))
+"""
+ANY_SHORT = "select exists (select from ledger.order_lines where short > 0 or unsourced > 0)"
+LOCK = """
+select o.*, (select array_agg(row(a.level_id, a.quantity)) from ledger.allocations a
+             where a.order_line_id = o.order_line_id) as booked
+from ledger.order_lines o where order_line_id = any($1::bigint[])
+order by order_line_id for update of o
+"""
+FREE = """
+select level_id, sellable - reserved - allocated as free from ledger.levels
+where level_id = any($1::integer[])
+"""
+SAVE = """
+update ledger.order_lines o set
+    revision = i.revision, wanted = i.wanted, shipped = i.shipped, short = i.short,
+    unsourced = i.unsourced, may_split = i.may_split, channel = coalesce(i.channel, o.channel),
+    candidates = (select coalesce(array_agg(c), '{}')
+                  from unnest(string_to_array(i.candidates, ',')::integer[]) c),
+    accepted_at = coalesce(i.accepted_at, o.accepted_at),
+    version = greatest(o.version + 1, (extract(epoch from now()) * 1000000)::bigint)
+from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+            $7::boolean[], $8::text[], $9::text[], $10::timestamptz[])
+    as i(order_line_id, revision, wanted, shipped, short, unsourced, may_split, channel,
+         candidates, accepted_at)
+where o.order_line_id = i.order_line_id
+"""
+UNBOOK = "delete from ledger.allocations where order_line_id = any($1::bigint[])"
+BOOK = """
+insert into ledger.allocations (order_line_id, level_id, quantity)
+select * from unnest($1::bigint[], $2::integer[], $3::bigint[])
+"""
+ALLOCATE = """
+with moved as (
+    update ledger.levels l set
+        allocated = l.allocated + i.delta,
+        version = greatest(l.version + 1, (extract(epoch from now()) * 1000000)::bigint)
+    from unnest($1::integer[], $2::bigint[]) as i(level_id, delta)
+    where l.level_id = i.level_id
+    returning l.level_id, l.sku_id)
+insert into ledger.unpublished (kind, partition, keys)
+select 'level', s.partition, array_agg(m.level_id)
+from moved m join ledger.skus s using (sku_id) group by s.partition
+"""
+NOTE_LINES = """
+insert into ledger.unpublished (kind, partition, keys)
+select 'line', partition, array_agg(order_line_id) from ledger.order_lines
+where order_line_id = any($1::bigint[]) group by partition
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A line found without a lock: enough to know which levels it may touch."""
+
+    order_line_id: int
+    key: LineKey
+    candidates: tuple[int, ...]
+
+
+async def ensure_lines(
+    connection: Connection, lines: Sequence[tuple[LineKey, int, int | None]]
+) -> None:
+    """Make rows for (key, partition, sku_id) that do not exist yet."""
+    await connection.execute(
+        ENSURE,
+        [key[0] for key, _, _ in lines], [key[1] for key, _, _ in lines],
+        [partition for _, partition, _ in lines], [sku for _, _, sku in lines],
+    )  # fmt: skip
+
+
+async def any_short(connection: Connection) -> bool:
+    """Is any accepted line waiting for stock at all?"""
+    found: bool = await connection.fetchval(ANY_SHORT)
+    return found
+
+
+async def find_lines(
+    connection: Connection, keys: Collection[LineKey], raised_skus: Collection[int]
+) -> list[Candidate]:
+    """The lines that a batch may change, unlocked."""
+    rows = await connection.fetch(
+        FIND, [key[0] for key in keys], [key[1] for key in keys], list(raised_skus)
+    )
+    return [
+        Candidate(
+            order_line_id=row["order_line_id"],
+            key=(row["order_id"], row["line_id"]),
+            candidates=tuple(row["candidates"]),
+        )
+        for row in rows
+    ]
+
+
+async def lock_lines(connection: Connection, ids: Collection[int]) -> list[Line]:
+    """The lines, locked in the order of their ids."""
+    return [
+        Line(
+            order_line_id=row["order_line_id"], wanted=row["wanted"], shipped=row["shipped"],
+            revision=row["revision"], may_split=row["may_split"],
+            candidates=tuple(row["candidates"]), booked=dict(row["booked"] or ()),
+            short=row["short"], unsourced=row["unsourced"], accepted_at=row["accepted_at"],
+        )
+        for row in await connection.fetch(LOCK, list(ids))
+    ]  # fmt: skip
+
+
+async def free_at(connection: Connection, levels: Collection[int]) -> dict[int, int]:
+    """Signed free units of each level: sellable − reserved − allocated."""
+    return {row[0]: row[1] for row in await connection.fetch(FREE, list(levels))}
+
+
+async def save_lines(
+    connection: Connection,
+    before: Sequence[Line],
+    after: Sequence[Line],
+    channels: dict[int, str | None],
+) -> None:
+    """Write the lines that changed, their bookings, and `allocated` of the levels concerned."""
+    changed = [line for old, line in zip(before, after, strict=True) if old != line]
+    if not changed:
+        return
+    ids = [line.order_line_id for line in changed]
+    await connection.execute(
+        SAVE, ids, [line.revision for line in changed], [line.wanted for line in changed],
+        [line.shipped for line in changed], [line.short for line in changed],
+        [line.unsourced for line in changed], [line.may_split for line in changed],
+        [channels.get(line.order_line_id) for line in changed],
+        [",".join(map(str, line.candidates)) for line in changed],
+        [line.accepted_at for line in changed],
+    )  # fmt: skip
+    await connection.execute(UNBOOK, ids)
+    bookings = [(x.order_line_id, level, q) for x in changed for level, q in x.booked.items()]
+    if bookings:
+        await connection.execute(BOOK, *map(list, zip(*bookings, strict=True)))
+    deltas = booking_deltas(before, after)
+    if deltas:
+        await connection.execute(ALLOCATE, list(deltas), list(deltas.values()))
+    await connection.execute(NOTE_LINES, ids)

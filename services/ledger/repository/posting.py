@@ -1,0 +1,206 @@
+"""Movements in, levels changed: one set-based statement behind the fence."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from asyncpg.pgproto.pgproto import UUID
+
+from shared.kafka.batches import Batch, Fenced
+from shared.postgres.connecting import Connection
+from shared.postgres.positions import fence_sql
+
+# Positions, then levels by level_id, then what hangs on them: every writer locks in this order.
+# The update sees rows that changed since the statement began, because it waits for their lock and
+# reads them again; the insert drops what another transaction has posted meanwhile.
+POST = f"""
+with {fence_sql("ledger", 1)},
+input as materialized (
+    select i.* from gate, unnest(
+        $6::uuid[], $7::text[], $8::bigint[], $9::integer[], $10::smallint[], $11::integer[],
+        $12::smallint[], $13::timestamptz[], $14::integer[], $15::text[], $16::smallint[],
+        $17::bigint[]) with ordinality
+        as i(event_id, type, quantity, from_level, from_account, to_level, to_account,
+             occurred_at, source_id, details, from_partition, from_offset, ordinal)),
+locked as materialized (
+    select level_id, anchored_at from ledger.levels
+    where level_id in (select from_level from input where from_level is not null
+                       union select to_level from input where to_level is not null
+                       union select unnest($18::integer[]) from gate)
+    order by level_id for update),
+fresh as (
+    insert into ledger.movements (event_id, type, quantity, from_level, from_account, to_level,
+                                  to_account, occurred_at, source_id, details)
+    select event_id, type, quantity, from_level, from_account, to_level, to_account, occurred_at,
+           source_id, details::jsonb
+    from input, (select count(*) from locked) after_locking
+    on conflict (event_id) do nothing
+    returning event_id),
+posted as materialized (
+    select i.* from input i join fresh using (event_id)),
+sides as materialized (
+    select s.*, s.occurred_at < l.anchored_at as is_late
+    from (select event_id, from_level as level_id, from_account as account_id,
+                 -quantity as delta, occurred_at, from_partition, from_offset
+          from posted where from_level is not null
+          union all
+          select event_id, to_level, to_account, quantity, occurred_at, from_partition,
+                 from_offset
+          from posted where to_level is not null) s
+    join locked l using (level_id)),
+moved as (
+    update ledger.levels l set
+        sellable = l.sellable + d.delta,
+        version = greatest(l.version + 1, (extract(epoch from now()) * 1000000)::bigint),
+        last_partition = coalesce(d.from_partition, l.last_partition),
+        last_offset = coalesce(d.from_offset, l.last_offset)
+    from (select level_id,
+                 coalesce(sum(delta) filter (where account_id = 1 and is_late is not true), 0)
+                     as delta,
+                 max(from_partition) as from_partition, max(from_offset) as from_offset
+          from sides group by level_id) d
+    where l.level_id = d.level_id
+    returning l.level_id, l.sku_id),
+balanced as (
+    insert into ledger.balances as b (level_id, account_id, quantity)
+    select level_id, account_id, sum(delta) from sides
+    where account_id <> 1 and is_late is not true
+    group by level_id, account_id
+    on conflict (level_id, account_id) do update set quantity = b.quantity + excluded.quantity),
+noted as (
+    insert into ledger.unpublished (kind, partition, keys)
+    select 'level', s.partition, array_agg(m.level_id)
+    from moved m join ledger.skus s using (sku_id) group by s.partition),
+stale as materialized (
+    select i.* from input i where not exists (select from fresh f where f.event_id = i.event_id))
+select
+    (select count(*) from gate) as is_open,
+    (select count(*) from fresh) as posted,
+    (select array_agg(ordinal order by ordinal) from stale) as stale,
+    (select array_agg(row(s.ordinal, m.event_id is null, m.details #>> '{{document,revision}}')
+                      order by s.ordinal)
+     from stale s left join ledger.movements m using (event_id)
+     where (m.type, m.quantity, m.from_level, m.from_account, m.to_level, m.to_account)
+           is distinct from
+           (s.type, s.quantity, s.from_level, s.from_account, s.to_level, s.to_account)
+    ) as conflicting,
+    (select array_agg(row(event_id, level_id, account_id, delta, occurred_at)
+                      order by occurred_at, event_id, account_id)
+     from sides where is_late) as late
+"""  # noqa: S608  (only the fence's own SQL is put into the text)
+
+FENCE_ONLY = f"with {fence_sql('ledger', 1)} select count(*) from gate"  # noqa: S608  (as above)
+
+
+@dataclass(slots=True)
+class Columns:
+    """Movements to post, a list per column; `ordinals` are 1-based places in these lists.
+
+    A side with no level is an outside account. Quantities are whole base units, ≥ 0.
+    """
+
+    ids: list[UUID] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    quantities: list[int] = field(default_factory=list)
+    from_levels: list[int | None] = field(default_factory=list)
+    from_accounts: list[int] = field(default_factory=list)
+    to_levels: list[int | None] = field(default_factory=list)
+    to_accounts: list[int] = field(default_factory=list)
+    occurred: list[datetime] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+    details: list[str | None] = field(default_factory=list)
+    partitions: list[int | None] = field(default_factory=list)
+    offsets: list[int | None] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateSide:
+    """One side of a posted movement from before its account's last anchor."""
+
+    event_id: UUID
+    level_id: int
+    account_id: int
+    delta: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A known id with other content; `stored_revision` is None where no document has one."""
+
+    ordinal: int
+    is_unseen: bool
+    stored_revision: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What the statement did. `stale` are the ordinals that changed nothing."""
+
+    count: int
+    stale: frozenset[int]
+    conflicts: tuple[Conflict, ...]
+    late: tuple[LateSide, ...]
+
+
+FenceArrays = tuple[list[str], list[int], list[int], list[int], list[int]]
+NO_FENCE: FenceArrays = ([], [], [], [], [])
+
+
+def fence_of(batch: Batch) -> FenceArrays:
+    """The five arrays of a batch's fence, a place per slice."""
+    slices = batch.slices
+    return (
+        [part.topic for part in slices],
+        [part.partition for part in slices],
+        [part.epoch for part in slices],
+        [part.expected for part in slices],
+        [part.next_offset for part in slices],
+    )
+
+
+async def hold_fence(connection: Connection, fence: FenceArrays) -> None:
+    """Move the positions alone, for a batch that must create rows before it posts.
+
+    Raises Fenced when another epoch owns a partition, or its position stands elsewhere.
+    """
+    if not await connection.fetchval(FENCE_ONLY, *fence):
+        raise Fenced
+
+
+async def post(
+    connection: Connection, fence: FenceArrays, columns: Columns, lock_levels: list[int]
+) -> Posted:
+    """Post every movement whose id is new, and lock `lock_levels` for what follows.
+
+    Raises Fenced; then nothing was changed.
+    """
+    c = columns
+    row = await connection.fetchrow(
+        POST, *fence, c.ids, c.types, c.quantities, c.from_levels, c.from_accounts, c.to_levels,
+        c.to_accounts, c.occurred, c.sources, c.details, c.partitions, c.offsets, lock_levels,
+    )  # fmt: skip
+    assert row is not None, "an aggregate gives a row"
+    if not row["is_open"]:
+        raise Fenced
+    return Posted(
+        count=row["posted"],
+        stale=frozenset(row["stale"] or ()),
+        conflicts=tuple(
+            Conflict(
+                ordinal=found[0],
+                is_unseen=found[1],
+                stored_revision=None if found[2] is None else int(found[2]),
+            )
+            for found in row["conflicting"] or ()
+        ),
+        late=tuple(
+            LateSide(
+                event_id=side[0], level_id=side[1], account_id=side[2], delta=side[3],
+                occurred_at=side[4],
+            )
+            for side in row["late"] or ()
+        ),
+    )  # fmt: skip

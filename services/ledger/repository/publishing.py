@@ -1,0 +1,92 @@
+"""What the relay reads and forgets: dirty rows, and the latest state of the keys they name."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from services.ledger.repository.messages import LineRow, level_message, line_message
+from shared.kafka.producing import Outgoing
+from shared.kafka.relaying import Dirty
+from shared.postgres.connecting import Pool
+
+UNPUBLISHED = """
+select row_id, kind, keys from ledger.unpublished
+where partition = any($1::integer[]) order by row_id limit $2
+"""
+LEVELS = """
+select s.sku, lo.location, s.partition, l.version, l.sellable, l.reserved, l.allocated,
+       l.anchored_at, l.last_partition, l.last_offset,
+       (select array_agg(row(a.bucket, a.owner, a.counts_as, b.quantity)
+                         order by a.account_id)
+        from ledger.balances b join ledger.accounts a using (account_id)
+        where b.level_id = l.level_id and b.quantity <> 0) as balances
+from ledger.levels l join ledger.skus s using (sku_id) join ledger.locations lo using (location_id)
+where l.level_id = any($1::integer[])
+"""
+LINES = """
+select o.order_id, o.line_id, o.partition, s.sku, o.channel, o.revision, o.wanted, o.shipped,
+       o.short, o.unsourced, o.version,
+       (select array_agg(row(lo.location, a.quantity) order by a.level_id)
+        from ledger.allocations a join ledger.levels l using (level_id)
+        join ledger.locations lo using (location_id)
+        where a.order_line_id = o.order_line_id) as booked,
+       (select lo.location from ledger.levels l join ledger.locations lo using (location_id)
+        where l.level_id = o.candidates[1]) as first_candidate
+from ledger.order_lines o join ledger.skus s using (sku_id)
+where o.order_line_id = any($1::bigint[])
+"""
+FORGET = "delete from ledger.unpublished where row_id = any($1::bigint[])"
+OLDEST = "select coalesce(extract(epoch from now() - min(created_at)), 0) from ledger.unpublished"
+REPUBLISH = """
+insert into ledger.unpublished (kind, partition, keys)
+select 'level', partition, array_agg(level_id) from (
+    select level_id, partition, (row_number() over (order by level_id)) / 2000 as chunk
+    from ledger.levels join ledger.skus using (sku_id)
+    where level_id > $1 order by level_id limit $2) x
+group by partition, chunk
+"""
+LAST_LEVEL = "select coalesce(max(level_id), 0) from ledger.levels"
+REPUBLISH_SLICE = 20_000
+
+
+class LedgerStates:
+    """The relay's port to the ledger. One connection of the pool per call, short statements."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
+        """Open rows of these partitions, oldest first, and the union of their keys."""
+        async with self._pool.acquire(timeout=5) as connection:
+            rows = await connection.fetch(UNPUBLISHED, list(partitions), limit)
+        keys = {(row["kind"], key) for row in rows for key in row["keys"]}
+        return Dirty(rows=[row["row_id"] for row in rows], keys=keys)
+
+    async def latest(self, keys: Collection[tuple[str, int]]) -> Sequence[Outgoing]:
+        """The present state of each key as a message."""
+        levels = [key for kind, key in keys if kind == "level"]
+        lines = [key for kind, key in keys if kind == "line"]
+        messages: list[Outgoing] = []
+        async with self._pool.acquire(timeout=5) as connection:
+            if levels:
+                messages += map(level_message, await connection.fetch(LEVELS, levels))
+            if lines:
+                rows: Iterable[LineRow] = await connection.fetch(LINES, lines)
+                messages += map(line_message, rows)
+        return messages
+
+    async def forget(self, rows: Sequence[int]) -> None:
+        """Delete exactly the rows whose keys have been acknowledged."""
+        async with self._pool.acquire(timeout=5) as connection:
+            await connection.execute(FORGET, list(rows))
+
+    async def oldest_seconds(self) -> float:
+        """Age of the oldest unpublished row; an invariant says it stays under five seconds."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return float(await connection.fetchval(OLDEST))
+
+    async def republish_all(self) -> int:
+        """Mark every level dirty, in slices; returns how many. For a reader that starts empty."""
+        async with self._pool.acquire(timeout=5) as connection:
+            last: int = await connection.fetchval(LAST_LEVEL)
+            for start in range(0, last, REPUBLISH_SLICE):
+                await connection.execute(REPUBLISH, start, REPUBLISH_SLICE)
+        return last

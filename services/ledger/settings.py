@@ -1,0 +1,22 @@
+"""Settings of the ledger: `STOCKTIDE_LEDGER_…` or the table `[ledger]`."""
+
+from typing import ClassVar
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.runtime.settings import Settings
+
+
+class LedgerSettings(Settings):
+    """How large batches are, and where the ledger's HTTP listens."""
+
+    section: ClassVar[str] = "ledger"
+    model_config = SettingsConfigDict(env_prefix="STOCKTIDE_LEDGER_")
+
+    batch_max: int = Field(10_000, ge=1, le=50_000, description="messages of one batch at most")
+    batch_max_with_holds: int = Field(1_000, ge=1, description="the same while holds come in")
+    worker_port: int = Field(8711, ge=0, le=65535, description="probes of the worker")
+    api_port: int = Field(8712, ge=0, le=65535, description="HTTP of the api role")
+    sweep_seconds: float = Field(30.0, gt=0, description="how often waiting messages are tried")
+    months_ahead: int = Field(3, ge=1, description="months of movements made in advance")
