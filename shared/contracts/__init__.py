@@ -1,0 +1,1 @@
+"""Every message of Stocktide: one definition for HTTP, Kafka and the documentation."""

@@ -1,0 +1,51 @@
+"""Stock commands: the wanted state of one order line, never a delta."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from .fields import (
+    ChannelId,
+    CountedQuantity,
+    Identifier,
+    KeyId,
+    LocationId,
+    Moment,
+    Number,
+    Sku,
+)
+from .orders import Method
+from .records import Message
+
+
+class StockCommand(Message):
+    """What one order line wants from stock, and where it may be taken, best place first.
+
+    The ledger keeps one row per line and ignores a `revision` not above its own. It books the line
+    at the first candidate that can serve it whole, else split over several where `may_split`, else
+    at the first with the rest as short.
+    """
+
+    KEY: ClassVar = ("order_id", "line_id")
+    PARTITION_KEY: ClassVar = ("sku",)
+
+    order_id: KeyId
+    line_id: KeyId
+    revision: Number
+    """Rises with every change of this line's wish."""
+    sku: Sku
+    wanted: CountedQuantity
+    """Ordered less cancelled, in base units; shipments are not subtracted."""
+    candidates: Annotated[tuple[LocationId, ...], Field(max_length=500)]
+    """Empty while no place is known: then the line is unsourced."""
+    may_split: bool = False
+    channel: ChannelId
+    method: Method | None = None
+    requested_for: Moment | None = None
+    """Holds nothing before its time has come."""
+    ordered_at: Moment | None = None
+    """Whose turn it is when a receipt serves short lines: oldest first."""
+    hold: Identifier | None = None
+    """The hold that became this line, when a checkout held stock before the order came."""
+    closed: bool = False
+    """The line wants nothing any more and will not come back."""

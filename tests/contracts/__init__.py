@@ -1,0 +1,1 @@
+"""What the messages say: examples, bounds, keys, identity, privacy, and what may not change."""
