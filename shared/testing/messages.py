@@ -53,7 +53,9 @@ def a_message(
         ("ce_source", source.encode()),
         ("ce_type", b"io.stocktide.movement.v1"),
     ]
-    return FakeMessage(topic=topic, partition=partition, offset=offset, value=value, headers=headers)
+    return FakeMessage(
+        topic=topic, partition=partition, offset=offset, value=value, headers=headers
+    )
 
 
 def a_batch(messages: Sequence[Message], *, epoch: int, expected: int) -> Batch:

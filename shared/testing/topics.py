@@ -1,0 +1,50 @@
+"""The catalogue's topics, made anew on the session's broker for a test of whole services."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
+
+from shared.contracts.topics import TOPICS
+
+DEADLINE_SECONDS = 30.0
+
+
+async def fresh_topics(servers: str) -> None:
+    """Delete the catalogue's topics where they exist, and create them empty."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        names = [topic.name for topic in TOPICS]
+        existing = [name for name in await admin.list_topics() if name in names]
+        if existing:
+            await admin.delete_topics(existing)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not await _created(admin, names):
+                await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
+
+
+async def _created(admin: AIOKafkaAdminClient, names: Sequence[str]) -> bool:
+    """Deletion is asynchronous: creating fails until the broker has forgotten the old topic."""
+    there = set(await admin.list_topics())
+    missing = [topic for topic in TOPICS if topic.name not in there]
+    try:
+        if missing:
+            await admin.create_topics(
+                [
+                    NewTopic(
+                        name=topic.name,
+                        num_partitions=topic.partitions,
+                        replication_factor=1,
+                        topic_configs=dict(topic.configuration()),
+                    )
+                    for topic in missing
+                ]
+            )
+        described = await admin.describe_topics(list(names))
+    except (TopicAlreadyExistsError, UnknownTopicOrPartitionError):
+        return False
+    return all(entry["error_code"] == 0 and entry["partitions"] for entry in described)
