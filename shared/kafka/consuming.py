@@ -18,7 +18,6 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
     KafkaError,
-    NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RebalanceInProgressError,
 )
@@ -169,6 +168,7 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
             heartbeat_interval_ms=options.session_timeout_ms // 3,
             rebalance_timeout_ms=10_000,
             max_poll_interval_ms=300_000,
+            metadata_max_age_ms=5_000,  # topics made after us are found within seconds
             fetch_max_wait_ms=100,
             fetch_max_bytes=options.fetch_bytes * 4,
             max_partition_fetch_bytes=options.fetch_bytes,
@@ -198,9 +198,15 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
         consumer = self._consumer
         if consumer is None:
             return
+        partitions = sorted(assigned)
+        # Before anything is awaited: aiokafka would else ask for committed offsets, find none, and
+        # leave these partitions with an error that a later seek doesn't clear.
+        for tp in partitions:
+            consumer.seek(tp, 0)
+        consumer.pause(*partitions)
         try:
             held: dict[TopicPartition, _Held] = {}
-            for tp in sorted(assigned):
+            for tp in partitions:
                 claim = await self._claim(consumer, tp)
                 consumer.seek(tp, claim.next_offset)
                 held[tp] = _Held(
@@ -208,6 +214,7 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
                 )
             self._held = held
             self._generation += 1
+            consumer.resume(*partitions)
             self._progressed_at = self._clock.monotonic()
             log.info(
                 "partitions claimed",
@@ -235,9 +242,11 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
         while not self._closing.is_set():
             if self._claim_error is not None:
                 raise self._claim_error
-            generation = self._generation
             fetched = await self._getmany(consumer)
-            if generation != self._generation or not fetched:
+            # What getmany returns belongs to the assignment of this very moment: nothing is awaited
+            # between its taking the messages and here.
+            generation = self._generation
+            if not fetched or not fetched.keys() <= self._held.keys():
                 self._watch_for_stall(consumer)
                 continue
             batch = self._batch_of(fetched)
@@ -255,8 +264,6 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
             for tp in error.args[0]:
                 self._stop_partition(consumer, tp)
             return {}
-        except NoOffsetForPartitionError:
-            return {}  # aiokafka asked for a committed offset before our seek: the seek wins
 
     def _stop_partition(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
         consumer.pause(tp)

@@ -11,9 +11,7 @@ from tests.integration.ledger.bench import LedgerBench, at, open_bench
 
 
 async def test_a_receipt_and_a_sale_change_the_level(ledger: LedgerBench) -> None:
-    await ledger.move(
-        a_movement(type="receipt", quantity=10), a_movement(type="sale", quantity=3)
-    )
+    await ledger.move(a_movement(type="receipt", quantity=10), a_movement(type="sale", quantity=3))
 
     assert await ledger.sellable() == 7
     assert await ledger.unbalanced() == []
@@ -100,9 +98,7 @@ async def test_a_transfer_is_in_transit_at_its_destination_between_its_phases(
 async def test_an_unknown_sku_or_location_is_parked_and_blocks_nothing(
     ledger: LedgerBench,
 ) -> None:
-    await ledger.move(
-        a_movement(sku="NEW"), a_movement(location="NOWHERE"), a_movement(quantity=1)
-    )
+    await ledger.move(a_movement(sku="NEW"), a_movement(location="NOWHERE"), a_movement(quantity=1))
 
     assert await ledger.sellable() == -1
     assert await ledger.parked() == {"unknown_sku": 1, "unknown_location": 1}
@@ -169,9 +165,7 @@ async def test_a_fence_that_matches_nothing_stops_everything_behind_it(
     await ledger.move(a_movement(type="receipt", quantity=5))
     old_epoch = ledger.claims[STOCK_MOVEMENTS.name].epoch
     await ledger.positions.claim(STOCK_MOVEMENTS.name, 0, first_offset=0)
-    batch = a_batch(
-        [a_message(a_movement(quantity=1), offset=1)], epoch=old_epoch, expected=1
-    )
+    batch = a_batch([a_message(a_movement(quantity=1), offset=1)], epoch=old_epoch, expected=1)
 
     decoded = await ledger.handler.decode(batch)
     with pytest.raises(Fenced):
@@ -226,14 +220,14 @@ async def test_two_writers_of_the_same_levels_in_opposite_order_do_not_deadlock(
                           source=f"{topic}:{turn}")
                 for i, sku in enumerate(order)
             ]  # fmt: skip
-            read = await bench.handler._read(  # noqa: SLF001  (the race is about one statement)
+            read = await bench.handler._read(
                 [a_message(m.value or b"", offset=m.offset, source=f"{topic}:{turn}")
                  for m in messages]
             )  # fmt: skip
             from services.ledger.repository.posting import NO_FENCE
 
             async with bench.pool.acquire() as connection:
-                await bench.handler._transact(connection, NO_FENCE, read)  # noqa: SLF001
+                await bench.handler._transact(connection, NO_FENCE, read)
 
         before = (await ledger.ask(DEADLOCKS))[0]["n"]
         for turn in range(20):

@@ -68,7 +68,7 @@ async def test_any_order_and_duplication_of_a_set_of_events_gives_the_same_level
     async with open_bench(database) as ledger:
         await ledger.know(locations=["L1"])
         for seed in range(SEEDS):
-            rng = random.Random(seed)  # noqa: S311  (a seeded history, not a secret)
+            rng = random.Random(seed)
             skus = [f"{seed}-{n}" for n in range(SKUS_PER_SEED)]
             await ledger.know(skus=skus)
             everything: list[dict[str, object]] = []
@@ -95,7 +95,7 @@ async def test_any_order_and_duplication_of_a_set_of_events_gives_the_same_level
 async def test_a_late_movement_never_changes_a_level_that_was_counted_after_it(
     database: str, seed: int
 ) -> None:
-    rng = random.Random(seed)  # noqa: S311  (as above)
+    rng = random.Random(seed)
     async with open_bench(database) as ledger:
         await ledger.know(skus=["S1"], locations=["L1"])
         await ledger.move(
