@@ -1,14 +1,12 @@
 """The catalogue's topics, made anew on the session's broker for a test of whole services."""
 
-import asyncio
 from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from shared.contracts.topics import TOPICS
-
-DEADLINE_SECONDS = 30.0
+from shared.testing.waiting import until
 
 
 async def fresh_topics(servers: str) -> None:
@@ -20,9 +18,7 @@ async def fresh_topics(servers: str) -> None:
         existing = [name for name in await admin.list_topics() if name in names]
         if existing:
             await admin.delete_topics(existing)
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not await _created(admin, names):
-                await asyncio.sleep(0.1)
+        await until(lambda: _created(admin, names))
     finally:
         await admin.close()
 

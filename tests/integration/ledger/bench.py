@@ -125,7 +125,8 @@ class LedgerBench:
     async def parked(self) -> dict[str, int]:
         """Open parked messages by reason."""
         rows = await self.ask(
-            "select reason, count(*)::int as n from ledger.parked where status = 'parked' group by 1"
+            "select reason, count(*)::int as n from ledger.parked"
+            " where status = 'parked' group by reason"
         )
         return {str(row["reason"]): int(str(row["n"])) for row in rows}
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from shared.runtime.infrastructure import Addresses
 from shared.testing.messages import NOON
 from shared.testing.processes import ServiceProcess, environment_of
 from shared.testing.topics import fresh_topics
+from shared.testing.waiting import until
 from tests.integration.ledger.bench import UNBALANCED
 
 DEADLINE_SECONDS = 60.0
@@ -105,13 +106,13 @@ class Plant:
         """Wait until every fact is posted and every state is published."""
         connection = await connect(self.database, application="test")
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                while True:
-                    posted = await connection.fetchval("select count(*) from ledger.movements")
-                    open_rows = await connection.fetchval("select count(*) from ledger.unpublished")
-                    if posted == len(self.sent) and open_rows == 0:
-                        return
-                    await asyncio.sleep(0.1)
+
+            async def quiet() -> bool:
+                posted = await connection.fetchval("select count(*) from ledger.movements")
+                unsent = await connection.fetchval("select count(*) from ledger.unpublished")
+                return bool(posted == len(self.sent) and unsent == 0)
+
+            await until(quiet, seconds=DEADLINE_SECONDS)
         finally:
             await connection.close()
 
@@ -173,8 +174,8 @@ async def plant(stack: Addresses, database: str, tmp_path: Path) -> AsyncIterato
 
 
 @pytest.fixture
-def rng() -> Iterator[random.Random]:
-    yield random.Random(7)
+def rng() -> random.Random:
+    return random.Random(7)
 
 
 async def test_movements_on_kafka_become_levels_and_states(
