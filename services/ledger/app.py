@@ -7,20 +7,22 @@ from contextlib import suppress
 from datetime import UTC
 
 from services.ledger import api, metrics
-from services.ledger.handlers.batch import LedgerHandler
+from services.ledger.handlers.batch import LedgerHandler, Reading
 from services.ledger.handlers.releasing import Releasing
 from services.ledger.repository import maintenance
 from services.ledger.repository.publishing import LedgerStates
 from services.ledger.settings import LedgerSettings
 from shared.contracts.topics import REFERENCE_DATA, STOCK_COMMANDS, STOCK_MOVEMENTS
-from shared.kafka.consuming import ConsumerOptions, Consuming, wait_for_event
+from shared.kafka.consuming import Consuming
+from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
-from shared.postgres.connecting import TRANSIENT, Connection, connect, open_pool
+from shared.postgres.connecting import TRANSIENT, Connection, Pool, connect, open_pool
 from shared.postgres.positions import Positions
-from shared.runtime.clock import SystemClock, new_id
+from shared.runtime.clock import Clock, SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
+from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -72,44 +74,51 @@ async def build_worker(process: Process) -> None:
     def own_partitions() -> set[int]:
         return {tp.partition for tp in consuming.assigned if tp.topic == STOCK_MOVEMENTS.name}
 
-    relay_closing = asyncio.Event()
-    relay = Relay(states, producer, own_partitions, relay_closing)
+    consumed = asyncio.Event()
+    relay = Relay(states, producer, own_partitions, consumed)
 
     async def consume() -> None:
+        """The relay ends after the consumer: it says what the last batch left."""
         relaying = asyncio.create_task(relay.run())
         try:
             await consuming.run()
         finally:
-            relay_closing.set()
+            consumed.set()
             await relaying
-
-    async def maintain() -> None:
-        while not process.closing.is_set():
-            pause = 3_600.0
-            try:
-                async with pool.acquire(timeout=5) as borrowed:
-                    await maintenance.make_months(
-                        borrowed, clock.now().astimezone(UTC).date(), settings.months_ahead
-                    )
-            except TRANSIENT as error:  # the catch-all partition takes what comes meanwhile
-                log.warning("months not made yet", extra={"action": "retry", "reason": repr(error)})
-                pause = 10.0
-            await wait_for_event(process.closing, pause)
-
-    async def measure() -> None:
-        while not await wait_for_event(process.closing, 1.0):
-            metrics.LAG.labels("ledger").set(sum(consuming.lag().values()))
-            with suppress(*TRANSIENT):
-                metrics.OLDEST_UNPUBLISHED.labels("ledger").set(await states.oldest_seconds())
 
     process.add("consume", consume)
     process.add("release", releasing.run)
-    process.add("maintain", maintain)
-    process.add("measure", measure)
+    process.add("maintain", lambda: _maintain(process.closing, pool, clock, settings))
+    process.add("measure", lambda: _measure(process.closing, consuming, states))
     process.health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
     process.health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
     process.health.add("postgres", lambda: consuming.waiting_for)
     process.serve_http(api.probes(process.health), host=stack.host, port=settings.worker_port)
+
+
+async def _maintain(
+    closing: asyncio.Event, pool: Pool, clock: Clock, settings: LedgerSettings
+) -> None:
+    while not closing.is_set():
+        pause = 3_600.0
+        try:
+            async with pool.acquire(timeout=5) as borrowed:
+                await maintenance.make_months(
+                    borrowed, clock.now().astimezone(UTC).date(), settings.months_ahead
+                )
+        except TRANSIENT as error:  # the catch-all partition takes what comes meanwhile
+            log.warning("months not made yet", extra={"action": "retry", "reason": repr(error)})
+            pause = 10.0
+        await wait_for_event(closing, pause)
+
+
+async def _measure(
+    closing: asyncio.Event, consuming: Consuming[Reading], states: LedgerStates
+) -> None:
+    while not await wait_for_event(closing, 1.0):
+        metrics.LAG.labels("ledger").set(sum(consuming.lag().values()))
+        with suppress(*TRANSIENT):
+            metrics.OLDEST_UNPUBLISHED.labels("ledger").set(await states.oldest_seconds())
 
 
 async def build_api(process: Process) -> None:

@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -23,9 +23,11 @@ from aiokafka.errors import (
 )
 
 from shared.kafka.batches import Batch, Fenced, Message, Slice
+from shared.kafka.handling import Claiming, ConsumerOptions, Decoded, Handler
 from shared.postgres.connecting import TRANSIENT
 from shared.postgres.positions import Claim
 from shared.runtime.clock import Clock
+from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -34,51 +36,9 @@ RETRY_SECONDS_MAX = 2.0
 STALL_SECONDS = 60.0
 DATA_ERRORS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
 
-Decoded = TypeVar("Decoded")
-
 
 class TooManyBugs(Exception):  # noqa: N818  (it names what happened, like Fenced)
     """Ten messages in a minute hit a bug: the worker stops rather than park its topic away."""
-
-
-class Handler(Protocol[Decoded]):
-    """What a service does with a batch. A batch of one is the same code."""
-
-    async def decode(self, batch: Batch) -> Decoded:
-        """Turn bytes into values; runs while the batch before is in Postgres. Never raises for
-        foreign data: what cannot be read is part of the result, to be parked by `apply`.
-        """
-        ...
-
-    async def apply(self, batch: Batch, decoded: Decoded) -> None:
-        """One transaction: the position moves, and everything the batch says happens.
-
-        Raises Fenced when the position is not where the batch expects it.
-        """
-        ...
-
-    async def park(self, batch: Batch, error: BaseException) -> None:
-        """Move the position past the batch's one message, and keep it with its traceback."""
-        ...
-
-
-class Claiming(Protocol):
-    """The port to the positions of record."""
-
-    async def read(self, topic: str, partition: int) -> int | None: ...
-    async def claim(self, topic: str, partition: int, *, first_offset: int) -> Claim: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerOptions:
-    """How a service reads. `batch_max` is asked before each fetch."""
-
-    servers: str
-    group: str
-    topics: tuple[str, ...]
-    batch_max: Callable[[], int]
-    session_timeout_ms: int = 6_000
-    fetch_bytes: int = 4 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -390,13 +350,3 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
         if behind:
             raise KafkaError(f"no progress for {STALL_SECONDS:.0f} s on {behind}")
         self._progressed_at = self._clock.monotonic()
-
-
-async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until the event is set, at most so long; says whether it is set."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -9,9 +9,9 @@ from typing import Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared.kafka.consuming import wait_for_event
 from shared.kafka.producing import Outgoing, send_all
 from shared.postgres.connecting import TRANSIENT
+from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
 """The life of a service process: start → ready → close (take no more) → join (finish) → end."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -95,6 +96,7 @@ async def _live(name: str, build: Callable[[Process], Awaitable[None]]) -> int:
     try:
         async with process.resources:
             await build(process)
+            _calm_collector()
             log.info("started", extra={"action": "started"})
             return await _run_tasks(process)
     except Exception as error:
@@ -102,6 +104,15 @@ async def _live(name: str, build: Callable[[Process], Awaitable[None]]) -> int:
         return 1
     finally:
         log.info("ended", extra={"action": "ended"})
+
+
+def _calm_collector() -> None:
+    """What was built lives on, and a batch is thousands of objects without cycles: with Python's
+    defaults the collector walks them all again and again (measured: half of a drain's decoding).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 50)
 
 
 async def _run_tasks(process: Process) -> int:

@@ -12,7 +12,7 @@ from services.ledger.handlers.outcome import Outcome
 from services.ledger.handlers.reading import Fact, conflict
 from services.ledger.repository.anchors import Account, Found, Recording, record, standings
 from services.ledger.repository.posting import LateSide
-from services.ledger.repository.references import Known
+from services.ledger.repository.references import Known, LevelKey
 from shared.contracts.identity import derived_id
 from shared.postgres.connecting import Connection
 
@@ -50,10 +50,14 @@ async def absorb(
 
 
 async def set_anchors(
-    connection: Connection, facts: Sequence[Fact], known: Known, outcome: Outcome
+    connection: Connection,
+    facts: Sequence[Fact],
+    known: Known,
+    levels: Mapping[LevelKey, int],
+    outcome: Outcome,
 ) -> None:
     """Set each account, one anchor per account at a time, in order of their moments."""
-    for turn in _turns(facts, known):
+    for turn in _turns(facts, known, levels):
         accounts = [account for account, _ in turn]
         recording = Recording()
         for (account, fact), found in zip(turn, await standings(connection, accounts), strict=True):
@@ -65,10 +69,12 @@ async def set_anchors(
         await record(connection, recording)
 
 
-def _turns(facts: Sequence[Fact], known: Known) -> list[list[tuple[Account, Fact]]]:
+def _turns(
+    facts: Sequence[Fact], known: Known, levels: Mapping[LevelKey, int]
+) -> list[list[tuple[Account, Fact]]]:
     waiting: dict[tuple[int, int], list[tuple[Account, Fact]]] = defaultdict(list)
     for fact in facts:
-        level, number, moment = anchored_account(fact, known)
+        level, number, moment = anchored_account(fact, known, levels)
         account = Account(level_id=level, account_id=number, moment=moment, event_id=fact.event_id)
         waiting[level, number].append((account, fact))
     turns: list[list[tuple[Account, Fact]]] = []

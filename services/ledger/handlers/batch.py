@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -14,7 +15,7 @@ from services.ledger.handlers.reading import Fact, Facts
 from services.ledger.repository import parking, posting, references
 from services.ledger.repository.parking import ParkedMessage, Refusal
 from services.ledger.repository.posting import NO_FENCE, Columns, FenceArrays, Posted
-from services.ledger.repository.references import Known
+from services.ledger.repository.references import Known, LevelKey
 from shared.contracts.topics import REFERENCE_DATA, STOCK_COMMANDS, STOCK_MOVEMENTS
 from shared.kafka.batches import Batch, Message
 from shared.postgres.connecting import Connection, Pool
@@ -30,16 +31,19 @@ class Reading:
     facts: Facts = field(default_factory=Facts)
     wanted: list[Wanted] = field(default_factory=list)
     records: list[referring.Told] = field(default_factory=list)
-    columns: Columns | None = None
+    columns: Columns = field(default_factory=Columns)
+    done: list[Fact] = field(default_factory=list)  # the postings in `columns`
+    rest: list[Fact] = field(default_factory=list)  # postings whose levels do not exist yet
+    absent: set[LevelKey] = field(default_factory=set)
 
     @property
     def concerns_stock(self) -> bool:
-        return bool(self.facts.postings or self.facts.anchors or self.wanted)
+        return bool(self.done or self.rest or self.facts.anchors or self.wanted)
 
     @property
     def needs_rows_first(self) -> bool:
         """Something must be written before the posting statement, so the fence goes ahead."""
-        return self.columns is None or bool(self.records or self.wanted) or not self.concerns_stock
+        return bool(self.absent or self.records or self.wanted) or not self.concerns_stock
 
 
 class LedgerHandler:
@@ -112,7 +116,10 @@ class LedgerHandler:
         read.records = referring.read_records(
             by_topic.get(REFERENCE_DATA.name, []), read.facts.refusals
         )
-        if read.facts.postings or read.facts.anchors or read.wanted:
+        read.columns, read.done, read.rest = movements.columns_of(
+            read.facts.postings, self._known, self._known.levels
+        )
+        if read.rest or read.facts.anchors or read.wanted:
             async with self._pool.acquire(timeout=5) as connection:
                 await self._learn(connection, read)
         return read
@@ -121,37 +128,29 @@ class LedgerHandler:
         """Numbers of what exists already; creating what doesn't is the transaction's work."""
         facts, known = read.facts, self._known
         known.forget_excess()
-        everything = [*facts.postings, *facts.anchors]
-        skus, locations, sources, accounts = movements.names_in(everything)
+        skus, locations, sources, accounts = movements.names_in([*read.rest, *facts.anchors])
         for item in read.wanted:
             skus.add(item.command.sku)
             locations.update(item.command.candidates)
         await references.learn_names(connection, known, skus=skus, locations=locations)
         await references.learn_sources(connection, known, sources)
         await references.learn_accounts(connection, known, accounts)
-        facts.postings = movements.drop_unknown(facts.postings, known, facts.refusals)
+        rest = movements.drop_unknown(read.rest, known, facts.refusals)
         facts.anchors = movements.drop_unknown(facts.anchors, known, facts.refusals)
         read.wanted = booking.drop_unknown_commands(read.wanted, known, facts.refusals)
-        keys = self._level_keys(read)
+        keys = movements.level_keys([*rest, *facts.anchors], known)
+        keys |= booking.candidate_keys(read.wanted, known)
         await references.learn_levels(connection, known, keys)
-        if keys <= known.levels.keys():
-            read.columns = movements.columns_of(facts.postings, known)
-
-    def _level_keys(self, read: Reading) -> set[references.LevelKey]:
-        everything = [*read.facts.postings, *read.facts.anchors]
-        return movements.level_keys(everything, self._known) | booking.candidate_keys(
-            read.wanted, self._known
-        )
+        read.absent = keys - known.levels.keys()
+        columns, done, read.rest = movements.columns_of(rest, known, known.levels)
+        read.columns = read.columns.followed_by(columns)
+        read.done += done
 
     async def _transact(self, connection: Connection, fence: FenceArrays, read: Reading) -> Outcome:
-        try:
-            async with connection.transaction():
-                return await self._post(connection, fence, read)
-        except BaseException:
-            # Levels made in a transaction that did not commit do not exist.
-            self._known.levels.clear()
-            read.columns = None
-            raise
+        async with connection.transaction():
+            outcome = await self._post(connection, fence, read)
+        self._known.levels.update(outcome.created)
+        return outcome
 
     async def _post(self, connection: Connection, fence: FenceArrays, read: Reading) -> Outcome:
         """The batch's one transaction, in the lock order: positions, levels, lines."""
@@ -169,28 +168,27 @@ class LedgerHandler:
         self, connection: Connection, fence: FenceArrays, read: Reading, outcome: Outcome
     ) -> None:
         facts, known = read.facts, self._known
-        if read.columns is None:
-            await references.create_levels(connection, known, self._level_keys(read))
-            read.columns = movements.columns_of(facts.postings, known)
-        consumers = booking.consumers_of(facts.postings)
-        raised = booking.raised_skus([*facts.postings, *facts.anchors], known)
-        plan = await booking.plan_lines(connection, read.wanted, consumers, raised, known)
-        locked = {movements.anchored_account(fact, known)[0] for fact in facts.anchors}
+        outcome.created = await references.create_levels(connection, known, read.absent)
+        levels = ChainMap(outcome.created, known.levels)
+        columns, done, rest = movements.columns_of(read.rest, known, levels)
+        assert not rest, "every name and level is there now"
+        columns, postings = read.columns.followed_by(columns), [*read.done, *done]
+        consumers = booking.consumers_of(postings)
+        plan = await booking.plan_lines(connection, read.wanted, consumers, facts, known, levels)
+        locked = {movements.anchored_account(fact, known, levels)[0] for fact in facts.anchors}
         locked |= plan.levels if plan else set()
-        posted = await posting.post(connection, fence, read.columns, sorted(locked))
+        posted = await posting.post(connection, fence, columns, sorted(locked))
         outcome.posted += posted.count
         outcome.duplicates += len(posted.stale) - len(posted.conflicts)
-        outcome.refusals += self._conflicts(facts.postings, posted)
+        outcome.refusals += self._conflicts(postings, posted)
         if posted.late:
-            sources: dict[UUID, int] = dict(
-                zip(read.columns.ids, read.columns.sources, strict=True)
-            )
+            sources: dict[UUID, int] = dict(zip(columns.ids, columns.sources, strict=True))
             await anchoring.absorb(connection, posted.late, sources)
         if facts.anchors:
-            await anchoring.set_anchors(connection, facts.anchors, known, outcome)
+            await anchoring.set_anchors(connection, facts.anchors, known, levels, outcome)
         if plan is not None:
-            fresh = [f for f in consumers if _is_fresh(f, facts.postings, posted)]
-            await booking.book(connection, plan, read.wanted, fresh, known)
+            fresh = [fact for fact in consumers if _is_fresh(fact, postings, posted)]
+            await booking.book(connection, plan, read.wanted, fresh, known, levels)
 
     def _conflicts(self, postings: Sequence[Fact], posted: Posted) -> list[Refusal]:
         found: list[Refusal] = []

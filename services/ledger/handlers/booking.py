@@ -1,12 +1,12 @@
 """Order lines: what commands want, what shipments consume, and whom new stock serves."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.ledger.domain.lines import Command, Line, book_all, ship, want
 from services.ledger.handlers.movements import sides_of
-from services.ledger.handlers.reading import MOVES_ORDER_LINE, Fact
+from services.ledger.handlers.reading import MOVES_ORDER_LINE, Fact, Facts
 from services.ledger.repository.lines import (
     LineKey,
     any_short,
@@ -102,10 +102,10 @@ def consumers_of(facts: Sequence[Fact]) -> list[Fact]:
     ]
 
 
-def raised_skus(facts: Sequence[Fact], known: Known) -> set[int]:
+def raised_skus(facts: Facts, known: Known) -> set[int]:
     """SKUs of which a movement brings units to a shelf."""
     raised: set[int] = set()
-    for fact in facts:
+    for fact in (*facts.postings, *facts.anchors):
         _, goes_to = sides_of(fact.movement)
         if known.accounts[goes_to.bucket, goes_to.owner] not in known.outside:
             raised.add(known.skus[fact.movement.sku])
@@ -116,8 +116,9 @@ async def plan_lines(
     connection: Connection,
     wanted: Sequence[Wanted],
     consumers: Sequence[Fact],
-    raised: Collection[int],
+    facts: Facts,
     known: Known,
+    levels: Mapping[LevelKey, int],
 ) -> Plan | None:
     """Find the lines a batch may change, and make the new ones; None where there are none."""
     keys: dict[LineKey, int] = {line_key(w.command): known.skus[w.command.sku] for w in wanted}
@@ -125,7 +126,10 @@ async def plan_lines(
         assert fact.movement.order_line is not None
         reference = fact.movement.order_line
         keys[reference.order_id, reference.line_id] = known.skus[fact.movement.sku]
-    if not keys and not (raised and await any_short(connection)):
+    raised: set[int] = set()
+    if await any_short(connection):
+        raised = raised_skus(facts, known)
+    if not keys and not raised:
         return None
     if keys:
         await ensure_lines(
@@ -141,7 +145,7 @@ async def plan_lines(
         plan.ids[found.key] = found.order_line_id
         plan.line_ids.add(found.order_line_id)
         plan.levels.update(found.candidates)
-    plan.levels.update(known.levels[key] for key in candidate_keys(wanted, known))
+    plan.levels.update(levels[key] for key in candidate_keys(wanted, known))
     return plan
 
 
@@ -151,6 +155,7 @@ async def book(
     wanted: Sequence[Wanted],
     consumers: Sequence[Fact],
     known: Known,
+    levels: Mapping[LevelKey, int],
 ) -> None:
     """Fold commands and shipments into their lines, and book them; the levels are locked."""
     before = await lock_lines(connection, plan.line_ids)
@@ -159,9 +164,9 @@ async def book(
     for item in wanted:
         number = plan.ids[line_key(item.command)]
         channels[number] = item.command.channel
-        lines[number] = want(lines[number], _command(item.command, known))
+        lines[number] = want(lines[number], _command(item.command, known, levels))
     for fact in consumers:
-        _consume(fact, plan, lines, known)
+        _consume(fact, plan, lines, known, levels)
     order = sorted(lines.values(), key=_turn)
     free = await _free(connection, before, lines)
     after = {line.order_line_id: line for line in book_all(order, free)}
@@ -188,20 +193,24 @@ async def _free(
     return free
 
 
-def _consume(fact: Fact, plan: Plan, lines: dict[int, Line], known: Known) -> None:
+def _consume(
+    fact: Fact,
+    plan: Plan,
+    lines: dict[int, Line],
+    known: Known,
+    levels: Mapping[LevelKey, int],
+) -> None:
     reference = fact.movement.order_line
     assert reference is not None
     number = plan.ids[reference.order_id, reference.line_id]
     key = known.skus[fact.movement.sku], known.locations[fact.movement.location]
-    lines[number] = ship(
-        lines[number], quantity=fact.movement.quantity, level=known.levels.get(key)
-    )
+    lines[number] = ship(lines[number], quantity=fact.movement.quantity, level=levels.get(key))
 
 
-def _command(command: StockCommand, known: Known) -> Command:
+def _command(command: StockCommand, known: Known, levels: Mapping[LevelKey, int]) -> Command:
     sku_id = known.skus[command.sku]
     candidates = tuple(
-        known.levels[sku_id, known.locations[location]]
+        levels[sku_id, known.locations[location]]
         for location in command.candidates
         if location in known.locations
     )

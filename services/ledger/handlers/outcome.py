@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from services.ledger.repository.parking import Refusal
+from services.ledger.repository.references import LevelKey
 
 
 @dataclass(slots=True)
@@ -12,3 +13,4 @@ class Outcome:
     refusals: list[Refusal] = field(default_factory=list)
     posted: int = 0
     duplicates: int = 0
+    created: dict[LevelKey, int] = field(default_factory=dict)

@@ -5,8 +5,8 @@ import logging
 
 from services.ledger.handlers.batch import LedgerHandler
 from services.ledger.repository import parking
-from shared.kafka.consuming import wait_for_event
 from shared.postgres.connecting import TRANSIENT, Pool
+from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 

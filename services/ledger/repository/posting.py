@@ -1,6 +1,6 @@
 """Movements in, levels changed: one set-based statement behind the fence."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from asyncpg.pgproto.pgproto import UUID
@@ -75,6 +75,10 @@ stale as materialized (
 select
     (select count(*) from gate) as is_open,
     (select count(*) from fresh) as posted,
+    (select count(*) from (
+        select from_level from input where from_level is not null
+        union select to_level from input where to_level is not null) named
+     where from_level not in (select level_id from locked)) as without_level,
     (select array_agg(ordinal order by ordinal) from stale) as stale,
     (select array_agg(row(s.ordinal, m.event_id is null, m.details #>> '{{document,revision}}')
                       order by s.ordinal)
@@ -89,6 +93,10 @@ select
 """  # noqa: S608  (only the fence's own SQL is put into the text)
 
 FENCE_ONLY = f"with {fence_sql('ledger', 1)} select count(*) from gate"  # noqa: S608  (as above)
+
+
+class LevelsGoneError(Exception):
+    """A remembered level isn't in the database: nothing is posted, the batch is read again."""
 
 
 @dataclass(slots=True)
@@ -113,6 +121,17 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def followed_by(self, others: "Columns") -> "Columns":
+        """These rows and then the others; neither list is changed."""
+        if not others.ids:
+            return self
+        return Columns(
+            **{
+                one.name: getattr(self, one.name) + getattr(others, one.name)
+                for one in fields(self)
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +204,8 @@ async def post(
     assert row is not None, "an aggregate gives a row"
     if not row["is_open"]:
         raise Fenced
+    if row["without_level"]:
+        raise LevelsGoneError(f"{row['without_level']} levels of a batch do not exist")
     return Posted(
         count=row["posted"],
         stale=frozenset(row["stale"] or ()),

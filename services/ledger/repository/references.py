@@ -113,12 +113,20 @@ async def learn_levels(connection: Connection, known: Known, keys: Collection[Le
         _remember(known, await _levels(connection, LEVELS, missing))
 
 
-async def create_levels(connection: Connection, known: Known, keys: Collection[LevelKey]) -> None:
-    """Make the levels that do not exist, in key order; inside the batch's own transaction."""
+async def create_levels(
+    connection: Connection, known: Known, keys: Collection[LevelKey]
+) -> dict[LevelKey, int]:
+    """Make the levels that do not exist, in key order, inside the batch's own transaction.
+
+    Returns the numbers of `keys` that were not remembered. They may be remembered only once the
+    transaction has committed: the next batch is read while this one is still open.
+    """
     missing = [key for key in keys if key not in known.levels]
-    if missing:
-        await _levels(connection, CREATE_LEVELS, missing)
-        _remember(known, await _levels(connection, LEVELS, missing))
+    if not missing:
+        return {}
+    await _levels(connection, CREATE_LEVELS, missing)
+    rows = await _levels(connection, LEVELS, missing)
+    return {(sku, location): level for sku, location, level in rows}
 
 
 async def add_skus(connection: Connection, skus: Iterable[tuple[str, int]]) -> None:

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,11 @@ def rng() -> random.Random:
     return random.Random(7)
 
 
+async def has_claimed(worker: ServiceProcess) -> bool:
+    """Has this worker been given partitions?"""
+    return b"partitions_claimed" in worker.log_file.read_bytes()
+
+
 async def test_movements_on_kafka_become_levels_and_states(
     plant: Plant, rng: random.Random
 ) -> None:
@@ -215,7 +221,7 @@ async def test_two_workers_joining_and_leaving_lose_and_double_nothing(
         await plant.publish(rng, 300)
         second = plant.worker()
         await plant.publish(rng, 300)
-        await asyncio.sleep(rng.uniform(1.0, 2.0))  # between joining and leaving
+        await until(partial(has_claimed, second), seconds=DEADLINE_SECONDS)
         assert second.stop() == 0
 
     await plant.settled()

@@ -1,0 +1,81 @@
+"""Reading the view: a value counts only when it is of the generation that is known to be whole."""
+
+import logging
+from collections.abc import Sequence
+
+from shared.cache.connecting import REDIS_ERRORS
+from shared.cache.generations import GenerationMark
+from shared.cache.versioned import Versioned, VersionedStrings
+
+log = logging.getLogger(__name__)
+
+
+class ViewReader:
+    """Answers with values of the trusted generation; whatever else is None, which means unknown.
+
+    Give `on_server` to `open_redis`, and call `refresh` about twice a second. While Redis is away
+    nothing is trusted and nothing is asked of it, so that a hung server costs each caller nothing.
+    """
+
+    def __init__(self) -> None:
+        self._strings: VersionedStrings | None = None
+        self._mark: GenerationMark | None = None
+        self._run_id: str | None = None
+        self.generation: int | None = None
+        self.as_of_ms = 0
+
+    def attach(self, strings: VersionedStrings, mark: GenerationMark) -> None:
+        """The two ports, which need the client that needs this reader's `on_server`."""
+        self._strings, self._mark = strings, mark
+
+    def on_server(self, run_id: str) -> None:
+        """A connection was made; another server than before is not trusted."""
+        if run_id != self._run_id:
+            self._run_id = run_id
+            self.generation = None
+
+    async def refresh(self) -> None:
+        """Learn which generation is whole and how old the view is."""
+        assert self._mark is not None, "attach first"
+        try:
+            mark = await self._mark.read()
+        except REDIS_ERRORS as error:
+            self._distrust(error)
+            return
+        if mark is None or mark.made_for != self._run_id:
+            self.generation = None
+            return
+        self.generation, self.as_of_ms = mark.generation, mark.as_of_ms
+
+    async def get_many(self, keys: Sequence[str]) -> list[Versioned | None]:
+        """The known values in the order of the keys. Raises nothing: away is unknown."""
+        if self.generation is None or self._strings is None:
+            return [None] * len(keys)
+        try:
+            if len(keys) == 1:
+                found = [await self._strings.get(keys[0])]
+            else:
+                found = await self._strings.get_many(keys)
+        except REDIS_ERRORS as error:
+            self._distrust(error)
+            return [None] * len(keys)
+        # Asked only now: a connection made for this very read may have reached another server.
+        trusted = self.generation
+        return [value if value and value.generation == trusted else None for value in found]
+
+    async def repair(self, entries: Sequence[tuple[str, int, bytes]]) -> None:
+        """Put what was read elsewhere where it was missing; compare-and-set keeps what is newer."""
+        if self.generation is None or self._strings is None:
+            return
+        try:
+            await self._strings.put_many(self.generation, entries)
+        except REDIS_ERRORS as error:
+            self._distrust(error)
+
+    def _distrust(self, error: BaseException) -> None:
+        if self.generation is not None:
+            log.warning(
+                "Redis is away, answering from Postgres",
+                extra={"action": "cache_away", "reason": repr(error)},
+            )
+        self.generation = None

@@ -1,0 +1,1 @@
+"""The words of the trade that several services share; standard library only."""
