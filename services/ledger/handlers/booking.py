@@ -18,12 +18,15 @@ from services.ledger.repository.lines import (
 )
 from services.ledger.repository.parking import Refusal
 from services.ledger.repository.references import Known, LevelKey
+from shared.contracts.accounts import MovementType
 from shared.contracts.commands import StockCommand
 from shared.contracts.partitions import partition_for
 from shared.contracts.records import Undecodable
 from shared.contracts.topics import ALLOCATIONS, STOCK_COMMANDS
 from shared.kafka.batches import Message
 from shared.postgres.connecting import Connection
+
+ONLY_TAKES = frozenset({MovementType.SALE, MovementType.SHIPMENT, MovementType.DISPOSAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,14 @@ def consumers_of(facts: Sequence[Fact]) -> list[Fact]:
     ]
 
 
+def may_raise(facts: Facts) -> bool:
+    """Could any of these bring units to a shelf? Tills and parcels by themselves cannot."""
+    return bool(facts.anchors) or any(
+        fact.movement.type not in ONLY_TAKES or fact.movement.to is not None
+        for fact in facts.postings
+    )
+
+
 def raised_skus(facts: Facts, known: Known) -> set[int]:
     """SKUs of which a movement brings units to a shelf."""
     raised: set[int] = set()
@@ -127,7 +138,7 @@ async def plan_lines(
         reference = fact.movement.order_line
         keys[reference.order_id, reference.line_id] = known.skus[fact.movement.sku]
     raised: set[int] = set()
-    if await any_short(connection):
+    if may_raise(facts) and await any_short(connection):
         raised = raised_skus(facts, known)
     if not keys and not raised:
         return None

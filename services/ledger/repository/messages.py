@@ -1,6 +1,5 @@
 """Rows to messages: the states that the ledger publishes."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -18,14 +17,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LineRow = asyncpg.Record
 
 
-def level_message(row: asyncpg.Record, balances: Sequence[asyncpg.Record]) -> Outgoing:
+def level_message(row: asyncpg.Record) -> Outgoing:
     """The state of one SKU at one location. Own units of buckets that count as sellable are in
     `sellable`, whatever the bucket is called.
     """
     sellable: int = row["sellable"]
     buckets: dict[str, int] = {}
     others: list[OwnedUnits] = []
-    for _, bucket, owner, counts_as, quantity in balances:
+    for bucket, owner, counts_as, quantity in row["balances"] or ():
         if owner != "own":
             others.append(OwnedUnits(owner=owner, bucket=bucket, quantity=quantity))
         else:

@@ -2,28 +2,27 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-import asyncpg
-
 from services.ledger.repository.messages import LineRow, level_message, line_message
 from shared.kafka.producing import Outgoing
 from shared.kafka.relaying import Dirty
-from shared.postgres.connecting import Connection, Pool
+from shared.postgres.connecting import Pool
 
 UNPUBLISHED = """
 select row_id, kind, keys from ledger.unpublished
 where partition = any($1::integer[]) order by row_id limit $2
 """
+# Balances are gathered once for all levels, not level by level: most have none.
 LEVELS = """
-select s.sku, lo.location, s.partition, l.level_id, l.version, l.sellable, l.reserved, l.allocated,
-       l.anchored_at, l.last_partition, l.last_offset
+select s.sku, lo.location, s.partition, l.version, l.sellable, l.reserved, l.allocated,
+       l.anchored_at, l.last_partition, l.last_offset, b.balances
 from ledger.levels l join ledger.skus s using (sku_id) join ledger.locations lo using (location_id)
+left join (
+    select b.level_id, array_agg(row(a.bucket, a.owner, a.counts_as, b.quantity)
+                                 order by a.account_id) as balances
+    from ledger.balances b join ledger.accounts a using (account_id)
+    where b.level_id = any($1::integer[]) and b.quantity <> 0 group by b.level_id
+) b on b.level_id = l.level_id
 where l.level_id = any($1::integer[])
-"""
-# In a statement of its own: most levels have nothing but what is sold.
-BALANCES = """
-select b.level_id, a.bucket, a.owner, a.counts_as, b.quantity
-from ledger.balances b join ledger.accounts a using (account_id)
-where b.level_id = any($1::integer[]) and b.quantity <> 0 order by b.level_id, a.account_id
 """
 LINES = """
 select o.order_id, o.line_id, o.partition, s.sku, o.channel, o.revision, o.wanted, o.shipped,
@@ -71,7 +70,7 @@ class LedgerStates:
         messages: list[Outgoing] = []
         async with self._pool.acquire(timeout=5) as connection:
             if levels:
-                messages += await _level_messages(connection, levels)
+                messages += map(level_message, await connection.fetch(LEVELS, levels))
             if lines:
                 rows: Iterable[LineRow] = await connection.fetch(LINES, lines)
                 messages += map(line_message, rows)
@@ -94,13 +93,3 @@ class LedgerStates:
             for start in range(0, last, REPUBLISH_SLICE):
                 await connection.execute(REPUBLISH, start, REPUBLISH_SLICE)
         return last
-
-
-async def _level_messages(connection: Connection, levels: Sequence[int]) -> list[Outgoing]:
-    """Both statements in one snapshot, so that a state is of one moment."""
-    balances: dict[int, list[asyncpg.Record]] = {}
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        rows = await connection.fetch(LEVELS, levels)
-        for balance in await connection.fetch(BALANCES, levels):
-            balances.setdefault(balance["level_id"], []).append(balance)
-    return [level_message(row, balances.get(row["level_id"], ())) for row in rows]
