@@ -1,5 +1,6 @@
 """Reading the view: a value counts only when it is of the generation that is known to be whole."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -21,6 +22,8 @@ class ViewReader:
         self._strings: VersionedStrings | None = None
         self._mark: GenerationMark | None = None
         self._run_id: str | None = None
+        self._asked: list[tuple[str, asyncio.Future[Versioned | None]]] = []
+        self._flight: asyncio.Task[None] | None = None
         self.generation: int | None = None
         self.as_of_ms = 0
 
@@ -47,21 +50,41 @@ class ViewReader:
             return
         self.generation, self.as_of_ms = mark.generation, mark.as_of_ms
 
+    async def get(self, key: str) -> Versioned | None:
+        """The key's known value. Callers that come while a read is under way go with the next one:
+        a command for each would cost the process more than all the rest of a request.
+        """
+        if self.generation is None:
+            return None
+        answer: asyncio.Future[Versioned | None] = asyncio.get_running_loop().create_future()
+        self._asked.append((key, answer))
+        if self._flight is None:
+            self._flight = asyncio.create_task(self._fly())
+        return await answer
+
     async def get_many(self, keys: Sequence[str]) -> list[Versioned | None]:
         """The known values in the order of the keys. Raises nothing: away is unknown."""
         if self.generation is None or self._strings is None:
             return [None] * len(keys)
         try:
-            if len(keys) == 1:
-                found = [await self._strings.get(keys[0])]
-            else:
-                found = await self._strings.get_many(keys)
+            found = await self._strings.get_many(keys)
         except REDIS_ERRORS as error:
             self._distrust(error)
             return [None] * len(keys)
         # Asked only now: a connection made for this very read may have reached another server.
         trusted = self.generation
         return [value if value and value.generation == trusted else None for value in found]
+
+    async def _fly(self) -> None:
+        try:
+            while self._asked:
+                asked, self._asked = self._asked, []
+                found = await self.get_many([key for key, _ in asked])
+                for (_, answer), value in zip(asked, found, strict=True):
+                    if not answer.done():  # its caller may have gone
+                        answer.set_result(value)
+        finally:
+            self._flight = None
 
     async def repair(self, entries: Sequence[tuple[str, int, bytes]]) -> None:
         """Put what was read elsewhere where it was missing; compare-and-set keeps what is newer."""

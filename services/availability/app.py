@@ -1,0 +1,214 @@
+"""Composition root of availability: the worker, the api, or both in one process."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.availability import api, metrics
+from services.availability.handlers.answering import Answers
+from services.availability.handlers.batch import AvailabilityHandler
+from services.availability.handlers.freshness import Freshness
+from services.availability.handlers.listening import Listening, TopicEnds
+from services.availability.handlers.mirroring import Mirror
+from services.availability.handlers.planning import PlanCache
+from services.availability.handlers.reading import Reading
+from services.availability.handlers.recomputing import Recomputing
+from services.availability.handlers.streaming import Stream
+from services.availability.repository.progress import ProgressRows
+from services.availability.repository.publishing import DirtyStates
+from services.availability.repository.stock import Note
+from services.availability.settings import AvailabilitySettings, Role
+from shared.cache.connecting import open_redis
+from shared.cache.generations import GenerationMark
+from shared.cache.reading import ViewReader
+from shared.cache.versioned import VersionedStrings
+from shared.contracts.topics import ALLOCATIONS, AVAILABILITY, REFERENCE_DATA, STOCK_LEVELS
+from shared.kafka.consuming import Consuming
+from shared.kafka.handling import ConsumerOptions
+from shared.kafka.producing import open_producer
+from shared.kafka.relaying import Relay
+from shared.postgres.connecting import TRANSIENT, Connection, Pool, connect, open_pool
+from shared.postgres.positions import Positions
+from shared.runtime.clock import SystemClock, new_id
+from shared.runtime.lifecycle import Process, run_process
+from shared.runtime.settings import StackSettings, required
+from shared.runtime.waiting import wait_for_event
+
+READ = (STOCK_LEVELS, REFERENCE_DATA, ALLOCATIONS)
+VIEW_PREFIX = "ats:"
+MARK_NAME = "ats-mark"
+
+
+class _BatchConnection:
+    """The worker's dedicated connection, made anew when it was lost."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: Connection | None = None
+
+    async def __call__(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._dsn, application="stocktide-availability-worker")
+        return self._connection
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close(timeout=2)
+
+
+async def build(process: Process) -> None:
+    """What the role asks for: worker, api, or both."""
+    stack, settings = StackSettings(), AvailabilitySettings()
+    dsn = required(stack.postgres, "postgres")
+    pool = await open_pool(dsn, application="stocktide-availability", size_max=10)
+    process.resources.push_async_callback(pool.close)
+    if settings.role is not Role.API:
+        await _add_worker(process, stack, settings, pool)
+    if settings.role is Role.WORKER:
+        application = api.probes(process.health)
+    else:
+        application = await _add_api(process, stack, settings, pool)
+    process.serve_http(application, host=stack.host, port=settings.port)
+    # A batch makes and drops hundreds of thousands of small tuples without a cycle among them:
+    # looking for cycles at every 700 of them took a fifth of the worker's time.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Worker:
+    """The worker's parts, each made from those before it."""
+
+    settings: AvailabilitySettings
+    pool: Pool
+    closing: asyncio.Event
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    topic: DirtyStates = field(init=False)
+    view: DirtyStates = field(init=False)
+    relay: Relay = field(init=False)
+    mirror: Mirror = field(init=False)
+    freshness: Freshness = field(init=False)
+    recomputing: Recomputing = field(init=False)
+    consuming: Consuming[Reading] = field(init=False)
+
+    def committed(self, notes: Sequence[Note]) -> None:
+        """What a transaction has left to tell goes out at once, from memory."""
+        for note in notes:
+            (self.topic if note.kind == "topic" else self.view).remember(note.row_id, note.states)
+        self.relay.wake()
+        self.mirror.wake()
+
+    def held(self) -> set[int]:
+        """The partitions whose SKUs this worker tells of."""
+        assigned = self.consuming.assigned
+        return {tp.partition for tp in assigned if tp.topic == STOCK_LEVELS.name}
+
+    def complete(self) -> set[int]:
+        """The same, once everything was read: half a pool is nobody's business."""
+        return set() if self.freshness.is_building else self.held()
+
+    async def consume(self) -> None:
+        """Read until told to close; relay and mirror then tell what the last batch left."""
+        try:
+            await self.consuming.run()
+        finally:
+            self.finished.set()
+
+    async def measure(self) -> None:
+        """Gauges, once a second."""
+        while not await wait_for_event(self.closing, 1.0):
+            metrics.LAG.labels("availability").set(sum(self.consuming.lag().values()))
+            await _measure_unpublished(self.topic)
+
+
+async def _measure_unpublished(states: DirtyStates) -> None:
+    try:
+        oldest = await states.oldest_seconds()
+    except TRANSIENT:
+        return  # the gauge stands while Postgres is away; the probe says that it is
+    for kind in ("topic", "view"):
+        metrics.OLDEST_UNPUBLISHED.labels(kind).set(oldest.get(kind, 0.0))
+
+
+async def _add_worker(
+    process: Process, stack: StackSettings, settings: AvailabilitySettings, pool: Pool
+) -> None:
+    kafka, clock, plans = required(stack.kafka, "kafka"), SystemClock(), PlanCache()
+    connection = _BatchConnection(required(stack.postgres, "postgres"))
+    process.resources.push_async_callback(connection.close)
+    producer = await open_producer(kafka)
+    process.resources.push_async_callback(producer.stop)
+    ends = TopicEnds(kafka, READ)
+    process.resources.push_async_callback(ends.close)
+    progress = ProgressRows(pool)
+    worker = _Worker(settings=settings, pool=pool, closing=process.closing)
+    worker.topic, worker.view = (
+        DirtyStates(pool, kind="topic"),
+        DirtyStates(pool, kind="view"),
+    )
+    worker.freshness = Freshness(ends, progress, clock, process.closing)
+    worker.recomputing = Recomputing(pool, plans, process.closing, committed=worker.committed)
+    worker.relay = Relay(worker.topic, producer, worker.complete, worker.finished)
+    worker.mirror = Mirror(
+        worker.view, progress, worker.held, clock, worker.finished,
+        restored=lambda: worker.recomputing.force_sweep("another Postgres"),
+    )  # fmt: skip
+    redis = open_redis(required(stack.redis, "redis"), on_server=worker.mirror.on_server)
+    process.resources.push_async_callback(redis.aclose)
+    worker.mirror.attach(
+        VersionedStrings(redis, prefix=VIEW_PREFIX, keys_per_call=settings.keys_per_call),
+        GenerationMark(redis, name=MARK_NAME),
+    )
+    worker.consuming = Consuming(
+        ConsumerOptions(
+            servers=kafka, group="availability", topics=tuple(topic.name for topic in READ),
+            batch_max=lambda: settings.batch_max,
+        ),
+        AvailabilityHandler(connection, plans, committed=worker.committed),
+        Positions(pool, schema="availability", owner=f"{socket.gethostname()}/{new_id()}"),
+        clock,
+        process.closing,
+    )  # fmt: skip
+    _run(process, worker)
+
+
+def _run(process: Process, worker: _Worker) -> None:
+    process.add("consume", worker.consume)
+    process.add("relay", worker.relay.run)
+    process.add("mirror", worker.mirror.run)
+    process.add("recompute", worker.recomputing.run)
+    process.add("freshness", worker.freshness.run)
+    process.add("measure", worker.measure)
+    consuming, health = worker.consuming, process.health
+    health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
+    health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
+    health.add("postgres", lambda: consuming.waiting_for)
+    health.add("view", lambda: "building" if worker.freshness.is_building else None)
+
+
+async def _add_api(
+    process: Process, stack: StackSettings, settings: AvailabilitySettings, pool: Pool
+) -> api.Application:
+    clock, closing, reader = SystemClock(), process.closing, ViewReader()
+    redis = open_redis(required(stack.redis, "redis"), on_server=reader.on_server)
+    process.resources.push_async_callback(redis.aclose)
+    reader.attach(
+        VersionedStrings(redis, prefix=VIEW_PREFIX, keys_per_call=settings.keys_per_call),
+        GenerationMark(redis, name=MARK_NAME),
+    )
+    answers = Answers(reader, pool, ProgressRows(pool), clock, closing)
+    stream = Stream(keys_max=settings.stream_keys_max, epoch=new_id()[:8])
+    listening = Listening(
+        required(stack.kafka, "kafka"), AVAILABILITY, stream.heard, stream.lost, closing
+    )
+    process.add("answers", answers.run)
+    process.add("listen", listening.run)
+    process.health.add("answers", answers.problem)
+    return api.create(answers, stream, pool, process.health, closing)
+
+
+def main() -> int:
+    """Run the service until a signal."""
+    return run_process("availability", build, log_level=StackSettings().log_level)

@@ -1,0 +1,1 @@
+"""How many may a channel sell: the formula with its terms, pure."""

@@ -1,0 +1,1 @@
+"""What availability does with messages, and with what time or a change of policy makes due."""

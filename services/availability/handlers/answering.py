@@ -1,0 +1,122 @@
+"""Answers: from Redis where it knows, else from Postgres, each with its age."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.availability import metrics
+from services.availability.repository import packing, reading
+from services.availability.repository.progress import ProgressRows
+from services.availability.repository.publishing import ViewEntry
+from shared.cache.reading import ViewReader
+from shared.postgres.connecting import TRANSIENT, Pool
+from shared.runtime.clock import Clock
+from shared.runtime.waiting import wait_for_event
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 0.5
+STALE_SECONDS = 5.0
+REPAIRS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One SKU's view: `shown` is a JSON object by channel, `behind` its second line."""
+
+    sku: str
+    version: int
+    view: bytes
+    from_redis: bool
+
+    @property
+    def shown(self) -> bytes:
+        return packing.shown_bytes(self.view)
+
+
+class Answers:
+    """Reads the view. `run` keeps its notion of the view's age, and repairs what Redis lacked."""
+
+    def __init__(
+        self,
+        reader: ViewReader,
+        pool: Pool,
+        progress: ProgressRows,
+        clock: Clock,
+        closing: asyncio.Event,
+    ) -> None:
+        self._reader = reader
+        self._pool = pool
+        self._progress = progress
+        self._clock = clock
+        self._closing = closing
+        self._repairs: dict[str, ViewEntry] = {}
+        self._as_of: datetime | None = None
+        self.is_built = False
+
+    async def run(self) -> None:
+        """Refresh twice a second until told to close."""
+        while not self._closing.is_set():
+            await self.refresh()
+            await wait_for_event(self._closing, REFRESH_SECONDS)
+
+    async def refresh(self) -> None:
+        """Learn how old the view is, here and there, and write back what was missing."""
+        await self._reader.refresh()
+        try:
+            progress = await self._progress.read()
+        except TRANSIENT as error:
+            log.warning(
+                "Postgres is away, answering from Redis alone",
+                extra={"action": "postgres_away", "reason": repr(error)},
+            )
+            return
+        self.is_built = progress.is_built
+        self._as_of = progress.as_of
+        if self._repairs:
+            repairs, self._repairs = self._repairs, {}
+            await self._reader.repair(list(repairs.values()))
+
+    def problem(self) -> str | None:
+        """Why nothing can be answered yet, for the probe."""
+        return None if self.is_built else "the view is being built"
+
+    async def find(self, skus: Sequence[str]) -> list[Found | None]:
+        """The views in the order of the SKUs; None for a SKU that nobody told us of.
+
+        Raises what the pool raises when Redis doesn't know and Postgres is away.
+        """
+        if len(skus) == 1:
+            known = [await self._reader.get(skus[0])]
+        else:
+            known = await self._reader.get_many(skus)
+        found: dict[str, Found] = {
+            sku: Found(sku, value.version, value.payload, True)  # noqa: FBT003  (its one field)
+            for sku, value in zip(skus, known, strict=True)
+            if value is not None
+        }
+        metrics.ANSWERS.labels("redis").inc(len(found))
+        if len(found) < len(skus):
+            missing = [sku for sku in skus if sku not in found]
+            entries = await reading.views(self._pool, missing)
+            metrics.ANSWERS.labels("postgres").inc(len(entries))
+            for sku, entry in entries.items():
+                found[sku] = Found(sku, entry.version, entry.view, False)  # noqa: FBT003  (as above)
+                if entry.view and len(self._repairs) < REPAIRS_MAX:
+                    self._repairs[sku] = entry
+        return [found.get(sku) for sku in skus]
+
+    def age_seconds(self, *, from_redis: bool) -> float | None:
+        """How long ago everything that was told then was in the view; None: not known."""
+        now = self._clock.now().timestamp()
+        if from_redis:
+            as_of = self._reader.as_of_ms / 1000
+            return max(0.0, now - as_of) if as_of else None
+        return max(0.0, now - self._as_of.timestamp()) if self._as_of else None
+
+
+def is_stale(age_seconds: float | None) -> bool:
+    """An answer of unknown age is stale."""
+    return age_seconds is None or age_seconds > STALE_SECONDS

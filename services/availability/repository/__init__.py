@@ -1,0 +1,1 @@
+"""All SQL of availability, and the shapes of its packed columns."""

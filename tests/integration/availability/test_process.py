@@ -1,0 +1,152 @@
+"""The whole service in a process of its own: from Kafka to Kafka, Redis and HTTP."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from redis.asyncio import Redis
+
+from shared.contracts.cloudevents import headers_for
+from shared.contracts.partitions import partition_for
+from shared.contracts.topics import AVAILABILITY, REFERENCE_DATA, STOCK_LEVELS, Topic
+from shared.kafka.producing import Outgoing, open_producer, send_all
+from shared.runtime.infrastructure import Addresses
+from shared.testing.messages import NOON
+from shared.testing.processes import ServiceProcess, environment_of
+from shared.testing.topics import fresh_topics
+from tests.integration.availability.bench import WEB, a_level
+
+DEADLINE_SECONDS = 60
+WHOLE_AGAIN_SECONDS = 15
+
+
+@dataclass(slots=True)
+class Running:
+    """A running service, and how to speak with it."""
+
+    process: ServiceProcess
+    producer: AIOKafkaProducer
+    http: httpx.AsyncClient
+
+    async def send(self, topic: Topic, key: str, partition_key: str, value: object) -> None:
+        """Produce one message."""
+        headers = headers_for(id_=key, source="test", type_=topic.ce_type, time=NOON)
+        message = Outgoing(
+            topic=topic.name,
+            partition=partition_for(partition_key.encode(), topic.partitions),
+            key=key.encode(),
+            value=json.dumps(value).encode(),
+            headers=headers,
+        )
+        await send_all(self.producer, [message])
+
+    async def figure(self, sku: str, channel: str) -> int | None:
+        """What HTTP says now; None while it can't."""
+        try:
+            answer = await self.http.get(f"/v1/availability/{sku}", params={"channel": channel})
+        except httpx.TransportError:
+            return None
+        if answer.status_code != 200 or channel not in answer.json()["channels"]:
+            return None
+        found: int = answer.json()["channels"][channel]["available_to_sell"]
+        return found
+
+    async def wait_for(self, sku: str, figure: int) -> None:
+        """Wait until HTTP says so."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while await self.figure(sku, "web") != figure:  # noqa: ASYNC110  (another process)
+                await asyncio.sleep(0.1)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def running(
+    stack: Addresses, database: str, redis_url: str, tmp_path: Path
+) -> AsyncIterator[Running]:
+    await fresh_topics(stack.kafka)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    environment = environment_of(stack, postgres=database, redis=redis_url)
+    environment["STOCKTIDE_AVAILABILITY_PORT"] = str(port)
+    process = ServiceProcess("services.availability.app:main", environment, tmp_path / "log")
+    producer = await open_producer(stack.kafka)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        process.start()
+        try:
+            yield Running(process, producer, http)
+        finally:
+            process.kill()
+            await producer.stop()
+            print(process.log_file.read_text()[-6000:])  # noqa: T201  (shown when a test fails)
+
+
+async def test_a_level_on_kafka_becomes_a_figure_on_kafka_and_over_http(
+    running: Running, stack: Addresses
+) -> None:
+    await running.send(REFERENCE_DATA, "channel|web|", "channel|web|", WEB)
+    await running.send(STOCK_LEVELS, "S1|L1", "S1", a_level("S1", "L1", 7))
+
+    await running.wait_for("S1", 7)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        told = await _first_message(stack.kafka)
+    assert (told["channel"], told["sku"], told["available_to_sell"]) == ("web", "S1", 7)
+    assert running.process.stop() == 0
+
+
+async def test_a_crash_and_a_wipe_leave_the_figures_right_and_the_stream_tells_the_next(
+    running: Running, redis_url: str
+) -> None:
+    await running.send(REFERENCE_DATA, "channel|web|", "channel|web|", WEB)
+    await running.send(STOCK_LEVELS, "S1|L1", "S1", a_level("S1", "L1", 7))
+    await running.wait_for("S1", 7)
+
+    running.process.kill()
+    await _flush(redis_url)
+    await running.send(STOCK_LEVELS, "S1|L2", "S1", a_level("S1", "L2", 1))
+    running.process.start()
+    await running.wait_for("S1", 8)
+
+    await _flush(redis_url)
+    async with asyncio.timeout(WHOLE_AGAIN_SECONDS):
+        while not await _holds(redis_url, "ats:{S1}"):
+            assert await running.figure("S1", "web") == 8
+            await asyncio.sleep(0.1)
+
+    async with running.http.stream("GET", "/v1/stream", timeout=DEADLINE_SECONDS) as stream:
+        lines = stream.aiter_lines()
+        assert await anext(lines) == ": alive"
+        await running.send(STOCK_LEVELS, "S1|L3", "S1", a_level("S1", "L3", 2))
+        async for line in lines:
+            if line.startswith("data: "):
+                assert json.loads(line[6:])["available_to_sell"] == 10
+                break
+
+
+async def _flush(redis_url: str) -> None:
+    async with Redis.from_url(redis_url) as client:
+        await client.flushdb()
+
+
+async def _holds(redis_url: str, key: str) -> bool:
+    async with Redis.from_url(redis_url) as client:
+        return bool(await client.exists(key))
+
+
+async def _first_message(servers: str) -> dict[str, object]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign(
+            [TopicPartition(AVAILABILITY.name, n) for n in range(AVAILABILITY.partitions)]
+        )
+        message = await consumer.getone()
+        found: dict[str, object] = json.loads(message.value)
+        return found
+    finally:
+        await consumer.stop()
