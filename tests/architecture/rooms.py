@@ -154,6 +154,7 @@ SQL_ROOMS = (
     # These start and probe servers, and make and drop whole databases; no service's data.
     "shared.runtime.infrastructure",
     "shared.testing",
+    "services.cli",  # the demo's checker must share no code with what it checks
 )
 
 
@@ -196,7 +197,8 @@ def _text(node: ast.AST) -> str | None:
 
 SERVICE_FILES = frozenset(
     {"__init__", "domain", "handlers", "repository", "channels", "api", "settings", "metrics",
-     "app", "migrations"}
+     "app", "migrations",
+     "engine"}  # publication's lanes: one task per channel, see docs/adr/0008
 )  # fmt: skip
 # Programs of their own with rooms of their own: the command line, and what simulates channels.
 OTHER_PROGRAMS = frozenset({"cli", "simulators"})

@@ -83,7 +83,7 @@ def replaced(value: object, path: tuple[object, ...], new: object) -> object:
     part = whole
     for key in path[:-1]:
         part = part[key]  # type: ignore[index]  # the path was read from this very value
-    part[path[-1]] = new  # type: ignore[index]  # likewise
+    part[path[-1]] = new  # type: ignore[index]  # the same path, once more
     return whole
 
 

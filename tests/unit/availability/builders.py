@@ -24,7 +24,7 @@ def a_level(sellable: int, *, reserved: int = 0, allocated: int = 0, **more: obj
 
 def a_channel(channel: str = "web", *pool: str, **more: object) -> Channel:
     values: dict[str, object] = {"number": 1, "pool": pool or ("A", "B")}
-    return Channel(channel=channel, **(values | more))  # type: ignore[arg-type]  # builder
+    return Channel(channel=channel, **(values | more))  # type: ignore[arg-type]  # a builder: the values check themselves
 
 
 def a_policy(term: Term, value: int, **scope: object) -> Policy:
@@ -50,13 +50,13 @@ def a_plan(
         channels={known.channel: [known] for known in channels or (a_channel(),)},
         policies=policies,
     )
-    asked = Product(sku=sku, **product)  # type: ignore[arg-type]  # builder
+    asked = Product(sku=sku, **product)  # type: ignore[arg-type]  # a builder: the values check themselves
     return plan_for(reference, asked, (), moment)
 
 
 def a_location(name: str, **more: object) -> Location:
-    place = Place(location=name, **_place(more))  # type: ignore[arg-type]  # builder
-    return Location(place=place, **more)  # type: ignore[arg-type]  # builder
+    place = Place(location=name, **_place(more))  # type: ignore[arg-type]  # a builder: the values check themselves
+    return Location(place=place, **more)  # type: ignore[arg-type]  # a builder: the values check themselves
 
 
 def figures(plan: Plan, unsourced: int = 0, **levels: Level) -> dict[str, Figure]:
