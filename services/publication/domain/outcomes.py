@@ -1,0 +1,125 @@
+"""What a channel answered for one listing, and what follows from it."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+
+from services.publication.domain.wanting import Desired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """The channel took the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The channel will never take this: not repeated before something changes."""
+
+    code: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """Too many calls; nothing was applied. `retry_after_seconds` is None where it didn't say."""
+
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Certainly not applied, and worth repeating; `is_oversized` when fewer at once may do."""
+
+    code: str
+    detail: str = ""
+    is_oversized: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Applied or not, nobody knows: a timeout, a broken connection, an answer without sense."""
+
+    code: str
+    detail: str = ""
+
+
+Outcome = Acknowledged | Refused | Throttled | Failed | Unknown
+
+
+class Fate(StrEnum):
+    """How an attempt stands in the publication ledger."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    THROTTLED = "throttled"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CONFIRMED = "confirmed_by_read_back"
+    CONTRADICTED = "contradicted_by_read_back"
+    SHADOWED = "shadowed"
+
+
+class Then(StrEnum):
+    """What becomes of the listing after its attempt."""
+
+    SETTLED = "settled"
+    RETRIED = "retried"
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consequence:
+    """`desired` as it goes on: with what is shown now, and how often it failed in a row."""
+
+    fate: Fate
+    then: Then
+    desired: Desired
+    code: str = ""
+    detail: str = ""
+
+
+def consequence(desired: Desired, outcome: Outcome, *, can_read_back: bool) -> Consequence:
+    """What one answer means for the listing it speaks of.
+
+    A refused value leaves what is shown as it was: the next version asks again. An unknown
+    outcome is read back where the channel can, else the latest value is sent again.
+    """
+    again = replace(desired, failures=desired.failures + 1)
+    match outcome:
+        case Acknowledged():
+            told = replace(desired, shown=desired.value, failures=0, is_resync=False)
+            return Consequence(fate=Fate.ACKNOWLEDGED, then=Then.SETTLED, desired=told)
+        case Refused():
+            return Consequence(
+                fate=Fate.REFUSED, then=Then.SETTLED, desired=desired,
+                code=outcome.code, detail=outcome.detail,
+            )  # fmt: skip
+        case Throttled():
+            return Consequence(fate=Fate.THROTTLED, then=Then.RETRIED, desired=desired)
+        case Failed():
+            return Consequence(
+                fate=Fate.FAILED, then=Then.RETRIED, desired=again,
+                code=outcome.code, detail=outcome.detail,
+            )  # fmt: skip
+        case Unknown():
+            return Consequence(
+                fate=Fate.UNKNOWN, then=Then.IN_DOUBT if can_read_back else Then.RETRIED,
+                desired=replace(again, shown=None), code=outcome.code, detail=outcome.detail,
+            )  # fmt: skip
+        case _:
+            assert_never(outcome)
+
+
+def read_back(desired: Desired, found: int | None) -> Consequence:
+    """What the channel shows settles an unknown outcome: as sent, or something else.
+
+    `found` is None where the channel has no such listing or shows no quantity for it. What it
+    shows is news in either case: the value is sent again only where it differs.
+    """
+    if found == desired.value:
+        told = replace(desired, shown=found, failures=0, is_resync=False)
+        return Consequence(fate=Fate.CONFIRMED, then=Then.SETTLED, desired=told)
+    return Consequence(
+        fate=Fate.CONTRADICTED, then=Then.RETRIED, desired=replace(desired, shown=found)
+    )

@@ -1,0 +1,268 @@
+"""Publication's database as its handler, lanes and interface see it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from services.publication.domain.guarding import BlastRadius
+from services.publication.domain.wanting import Desired
+from services.publication.repository import attempts, folding, leases, publishing, resyncs
+from services.publication.repository.attempts import Call, Held, OpenAttempt, Recorded, Turn
+from services.publication.repository.folding import Maxima, Touched
+from services.publication.repository.resyncs import Resync
+from shared.kafka.batches import Batch, Fenced
+from shared.postgres.connecting import Connection, Pool
+
+if TYPE_CHECKING:  # asyncpg's own classes take no parameter at run time
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+
+class Transaction:
+    """One batch's transaction: fold, decide, record."""
+
+    def __init__(self, connection: Connection, maxima: Maxima) -> None:
+        self._connection = connection
+        self._maxima = maxima
+
+    async def fold_references(
+        self,
+        batch: Batch,
+        channels: folding.ChannelColumns,
+        listings: folding.ListingColumns,
+        now: datetime,
+    ) -> tuple[list[str], list[int]]:
+        """Move the position and keep the records; the channels and listings they touch.
+
+        Raises Fenced.
+        """
+        if not await folding.hold_fence(self._connection, fence_of(batch)):
+            raise Fenced
+        touched = await folding.fold_channels(self._connection, channels, now)
+        return touched, await folding.fold_listings(self._connection, listings, now)
+
+    async def fold_figures(
+        self, batch: Batch | None, figures: folding.FigureColumns
+    ) -> list[Touched]:
+        """Keep what is newer; the listings it touches. The position moves unless it has moved.
+
+        Raises Fenced.
+        """
+        fence = folding.NO_FENCE if batch is None else fence_of(batch)
+        folded = await folding.fold_figures(self._connection, fence, figures, self._maxima, None)
+        if folded is None:
+            raise Fenced
+        return folded.touched
+
+    async def listings(self, listing_ids: Sequence[int]) -> list[Touched]:
+        """The listings as this transaction sees them."""
+        rows = await self._connection.fetch(folding.BY_ID, list(listing_ids))
+        return [folding.touched_of(row, self._maxima) for row in rows]
+
+    async def record(
+        self,
+        held: Sequence[Held],
+        calls: Sequence[tuple[Held, Call]],
+        satisfied: Sequence[Desired],
+        shadowed: Sequence[Desired],
+        wanted: Sequence[Desired],
+        shadow_id: UUID,
+    ) -> Recorded:
+        """Write what was decided."""
+        return await attempts.record(
+            self._connection, held, calls, satisfied, shadowed, wanted, shadow_id
+        )
+
+    async def park(self, rows: Sequence[tuple[object, ...]]) -> None:
+        """Keep messages that cannot be applied, each with its reason."""
+        await self._connection.executemany(publishing.PARK, rows)
+
+
+# What goes this way looks up a few rows by key in tables that may have been filled a moment ago and
+# never analysed: a planner that takes them for small reads them whole, every time.
+BY_KEY = """
+set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;
+set plan_cache_mode = force_generic_plan
+"""
+
+
+class Kept:
+    """One connection of the pool for one user at a time, kept: a pool resets what it gets back.
+
+    On the way of an event that reset is a round trip too many.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lock = asyncio.Lock()
+        self._connection: PoolConnectionProxy[asyncpg.Record] | None = None
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[Connection]:
+        """The connection, made anew where it was lost."""
+        async with self._lock:
+            if self._connection is not None and self._connection.is_closed():
+                await self.give_back()
+            if self._connection is None:
+                self._connection = await self._pool.acquire(timeout=5)
+                await self._connection.execute(BY_KEY)
+            yield self._connection
+
+    async def give_back(self) -> None:
+        """Return it to the pool."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await self._pool.release(connection, timeout=2)
+
+
+class Store:
+    """Publication's statements: those on an event's way on kept connections, others on the pool's.
+
+    Close it before its pool.
+    """
+
+    def __init__(self, pool: Pool, maxima: Maxima) -> None:
+        self._pool = pool
+        self._maxima = maxima
+        self._folding = Kept(pool)
+        self._turning: dict[str, Kept] = {}
+
+    async def close(self) -> None:
+        """Give the kept connections back."""
+        for kept in (self._folding, *self._turning.values()):
+            await kept.give_back()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commits at the end, rolls back on any error."""
+        async with self._folding.use() as connection, connection.transaction():
+            yield Transaction(connection, self._maxima)
+
+    async def fold(
+        self, batch: Batch, figures: folding.FigureColumns, ownership: folding.Ownership
+    ) -> folding.Folded:
+        """A batch of figures alone, in one statement that hands over what is not ours.
+
+        Raises Fenced.
+        """
+        async with self._folding.use() as connection:
+            folded = await folding.fold_figures(
+                connection, fence_of(batch), figures, self._maxima, ownership
+            )
+        if folded is None:
+            raise Fenced
+        return folded
+
+    async def record(
+        self,
+        held: Sequence[Held],
+        calls: Sequence[tuple[Held, Call]],
+        satisfied: Sequence[Desired],
+        shadowed: Sequence[Desired],
+        shadow_id: UUID,
+    ) -> Recorded:
+        """Write what was decided of such a batch; all that waits is in its lane's queue."""
+        async with self._folding.use() as connection:
+            return await attempts.record(
+                connection, held, calls, satisfied, shadowed, (), shadow_id
+            )
+
+    async def take_turn(self, held: Held, turn: Turn, call: Call | None) -> frozenset[int] | None:
+        """Close, note and open; the listings opened, or None if the lease is gone."""
+        kept = self._turning.setdefault(held.channel, Kept(self._pool))
+        async with kept.use() as connection:
+            return await attempts.take_turn(connection, held, turn, call)
+
+    async def open_attempts(self, channel: str) -> list[OpenAttempt]:
+        """What an earlier owner left open."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await attempts.open_attempts(connection, channel)
+
+    async def listings(self, listing_ids: Sequence[int]) -> list[Touched]:
+        """Listings that have a figure, by id."""
+        async with self._pool.acquire(timeout=5) as connection:
+            rows = await connection.fetch(folding.BY_ID, list(listing_ids))
+        return [folding.touched_of(row, self._maxima) for row in rows]
+
+    async def listings_after(self, channel: str, listing_id: int, limit: int) -> list[Touched]:
+        """A slice of a channel's listings that have a figure, in the order of their ids."""
+        async with self._pool.acquire(timeout=5) as connection:
+            rows = await connection.fetch(folding.AFTER, channel, listing_id, limit)
+        return [folding.touched_of(row, self._maxima) for row in rows]
+
+    async def take_lease(self, channel: str, owner: str, seconds: float) -> int | None:
+        """The epoch under which the channel is ours, or None."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await leases.take_lease(connection, channel, owner, seconds)
+
+    async def renew_lease(self, channel: str, epoch: int, seconds: float) -> bool:
+        """Says whether the channel is still ours."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await leases.renew_lease(connection, channel, epoch, seconds)
+
+    async def give_lease_back(self, channel: str, epoch: int) -> None:
+        """Let the next owner start at once."""
+        async with self._pool.acquire(timeout=5) as connection:
+            await leases.give_lease_back(connection, channel, epoch)
+
+    async def take_handed(self, held: Sequence[Held]) -> Mapping[str, list[int]]:
+        """What other workers folded for channels that are still ours."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await leases.take_handed(
+                connection, [h.channel for h in held], [h.epoch for h in held]
+            )
+
+    async def resolve_due(self, now: datetime) -> tuple[list[str], list[int]]:
+        """Put in force what time alone has changed; the channels and listings it touches."""
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            due = [r["channel"] for r in await connection.fetch(folding.DUE_CHANNELS, now)]
+            rows = await connection.fetch(folding.DUE_LISTINGS, now)
+            channels = await folding.resolve_channels(connection, due, now)
+            listings = await folding.resolve_listings(
+                connection, [r["channel"] for r in rows], [r["listing"] for r in rows], now
+            )
+        return channels, listings
+
+    async def begin_resync(
+        self, channel: str, radius: BlastRadius, *, is_confirmed: bool
+    ) -> int | None:
+        """The id of the new resync, or None while one is running."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await resyncs.begin_resync(
+                connection, channel, radius, is_confirmed=is_confirmed
+            )
+
+    async def running_resync(self, channel: str) -> Resync | None:
+        """The channel's resync, where one is running."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await resyncs.running_resync(connection, channel)
+
+    async def advance_resync(self, resync_id: int, cursor_id: int | None) -> None:
+        """Note how far it came; None: it is done."""
+        async with self._pool.acquire(timeout=5) as connection:
+            await resyncs.advance_resync(connection, resync_id, cursor_id)
+
+    async def history(self, channel: str, sku: str, limit: int) -> list[dict[str, Any]]:
+        """What was sent, the latest first."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await publishing.history(connection, channel, sku, limit)
+
+    async def standing(self, channel: str, sku: str) -> list[dict[str, Any]]:
+        """How each listing of a SKU stands."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await publishing.standing(connection, channel, sku)
+
+
+def fence_of(batch: Batch) -> folding.FenceArrays:
+    """The five arrays of a batch's fence, a place per slice."""
+    slices = batch.slices
+    return (
+        [part.topic for part in slices],
+        [part.partition for part in slices],
+        [part.epoch for part in slices],
+        [part.expected for part in slices],
+        [part.next_offset for part in slices],
+    )
