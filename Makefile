@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
-export PYTHONDONTWRITEBYTECODE := 1
 # What the caller's environment says of package indexes stays as it is; uv reads the system's certificates.
 export UV_SYSTEM_CERTS ?= 1
 
@@ -64,16 +63,16 @@ $(VENV)/.uv: requirements/bootstrap.txt
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.uv requirements/demo.txt pyproject.toml
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/demo.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/demo.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(BENCH_VENV)/.bench: $(VENV)/.uv requirements/bench.txt
 	$(PYTHON) -m venv --without-pip $(BENCH_VENV)
-	VIRTUAL_ENV=$(BENCH_VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/bench.txt
+	VIRTUAL_ENV=$(BENCH_VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/bench.txt
 	@touch $@

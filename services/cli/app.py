@@ -1,0 +1,268 @@
+"""The `stocktide` command: its groups, and how a failure becomes a sentence and a status.
+
+Only what `--help` needs is imported here; a command imports what it runs.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from services.cli.exits import CommandError, Exit
+
+EPILOG = (
+    "Exit status: 0 done · 1 it did not work, or an invariant of the demo does not hold · "
+    "2 wrong usage or a wrong file · 3 no stack runs · 4 refused: data that is not ours to touch · "
+    "5 Kafka, PostgreSQL or Redis cannot be had · 6 not found · 130 interrupted"
+)
+
+app = typer.Typer(
+    name="stocktide",
+    help="One stock, every channel, right now.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+stock = typer.Typer(no_args_is_help=True, help="Ask for stock: how much, and why that much.")
+parked = typer.Typer(no_args_is_help=True, help="Messages that could not be applied.")
+event = typer.Typer(no_args_is_help=True, help="Tell what happened.")
+view = typer.Typer(no_args_is_help=True, help="The fast view of availability.")
+config = typer.Typer(no_args_is_help=True, help="Settings as they are in force.")
+for name, group in (
+    ("stock", stock), ("parked", parked), ("event", event), ("view", view), ("config", config),
+):  # fmt: skip
+    app.add_typer(group, name=name)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+Confirmed = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Database = Annotated[
+    str | None,
+    typer.Option(help="Name of the database to use up, when the servers are not ours."),
+]
+
+
+@app.command()
+def demo(
+    *,
+    duration: Annotated[
+        str | None,
+        typer.Option("--for", help="End this long after the first sale: 60s, 5m.", metavar="TIME"),
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(help="Write the figures as JSON to FILE.", metavar="FILE")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on with the last run's data.")] = False,
+    speed: Annotated[float, typer.Option(help="How many times faster than it happened.")] = 40_000,
+    database: Database = None,
+) -> None:
+    """Replay a year of real sales through every service, watch it, and check it."""
+    from services.cli.demo.command import run_demo
+
+    _end(run_demo(duration, report, database, speed=speed, keep=keep))
+
+
+@app.command()
+def up(
+    services: Annotated[
+        list[str] | None, typer.Argument(help="Only these; all of them by default.")
+    ] = None,
+) -> None:
+    """Start servers and services; stays in the foreground until Ctrl-C or `stocktide down`."""
+    from services.cli.commands.running import bring_up
+
+    _end(bring_up(services or []))
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` or `demo` started in another terminal."""
+    from services.cli.commands.running import bring_down
+
+    _end(bring_down())
+
+
+@app.command()
+def status(*, as_json: AsJson = False) -> None:
+    """Processes, ports, readiness and lag of the running stack."""
+    from services.cli.commands.looking import show_status
+
+    _end(show_status(as_json=as_json))
+
+
+@app.command()
+def logs(
+    service: Annotated[str | None, typer.Argument(help="One process; all by default.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Last lines of each.")] = 20,
+) -> None:
+    """Last lines of the logs."""
+    from services.cli.commands.looking import show_logs
+
+    _end(show_logs(service, follow=follow, lines=lines))
+
+
+@app.command()
+def reset(*, yes: Confirmed = False, database: Database = None) -> None:
+    """Remove all data of the stack in this folder."""
+    from services.cli.commands.resetting import reset_data
+
+    _end(reset_data(database, confirmed=yes))
+
+
+@app.command()
+def run(
+    service: Annotated[str, typer.Argument(help="Its name, as in `stocktide status`.")],
+) -> None:
+    """Run one service in the foreground."""
+    from services.cli.commands.running import run_service
+
+    _end(run_service(service))
+
+
+@app.command()
+def doctor(*, as_json: AsJson = False) -> None:
+    """Look whether this machine has what the stack needs."""
+    from services.cli.commands.doctor import examine
+
+    _end(examine(as_json=as_json))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schemas up to date."""
+    from services.cli.commands.preparing import apply_migrations
+
+    _end(apply_migrations())
+
+
+@app.command()
+def topics(*, as_json: AsJson = False) -> None:
+    """Create the topics that are missing, and list them all."""
+    from services.cli.commands.preparing import apply_topics
+
+    _end(apply_topics(as_json=as_json))
+
+
+@event.command("publish")
+def event_publish(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON; - is stdin.")],
+) -> None:
+    """Publish CloudEvents: one, an array, or one a line. All are read before any is sent."""
+    from services.cli.commands.events import publish
+
+    _end(publish(file))
+
+
+@stock.command("get")
+def stock_get(
+    skus: Annotated[list[str], typer.Argument(metavar="SKU…")], *, as_json: AsJson = False
+) -> None:
+    """What is where, and what each channel may sell of it."""
+    from services.cli.commands.stock import get
+
+    _end(get(skus, as_json=as_json))
+
+
+@stock.command("explain")
+def stock_explain(
+    sku: str,
+    *,
+    location: Annotated[str | None, typer.Option(help="Only this location.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why is it that many? Term by term, from the movements up."""
+    from services.cli.commands.stock import explain
+
+    _end(explain(sku, location, channel, as_json=as_json))
+
+
+@view.command("rebuild")
+def view_rebuild() -> None:
+    """Build the fast view anew from the database."""
+    from services.cli.commands.stock import rebuild_view
+
+    _end(rebuild_view())
+
+
+@parked.command("list")
+def parked_list(
+    *,
+    reason: Annotated[str | None, typer.Option(help="Only those parked for this reason.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Parked messages, oldest first, and how many there are of each reason."""
+    from services.cli.commands.parked import list_parked
+
+    _end(list_parked(reason, limit, as_json=as_json))
+
+
+@parked.command("show")
+def parked_show(parked_id: int, *, as_json: AsJson = False) -> None:
+    """One parked message with all that is known of it."""
+    from services.cli.commands.parked import show_parked
+
+    _end(show_parked(parked_id, as_json=as_json))
+
+
+@parked.command("replay")
+def parked_replay(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID…]")] = None,
+    *,
+    reason: Annotated[str | None, typer.Option(help="Those parked for this reason.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every parked message.")] = False,
+) -> None:
+    """Try parked messages again, after their cause is mended."""
+    from services.cli.commands.parked import replay_parked
+
+    _end(replay_parked(ids or [], reason, every=every))
+
+
+@config.command("show")
+def config_show(*, as_json: AsJson = False) -> None:
+    """Every setting with its value and its variable; secrets are hidden."""
+    from services.cli.commands.configuring import show_config
+
+    _end(show_config(as_json=as_json))
+
+
+@app.command()
+def version(*, as_json: AsJson = False) -> None:
+    """The version of Stocktide and of what it runs on."""
+    from services.cli.commands.looking import show_version
+
+    _end(show_version(as_json=as_json))
+
+
+def _end(status: Exit) -> None:
+    raise typer.Exit(int(status))
+
+
+def main() -> int:
+    """Run the command line; returns the exit status, after a sentence where it is not 0."""
+    try:
+        app(prog_name="stocktide")
+    except SystemExit as ended:
+        return int(ended.code or 0) if isinstance(ended.code, int | None) else Exit.FAILED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except CommandError as error:
+        return _told(str(error), error.status)
+    except Exception as error:
+        from services.cli.failures import explained
+
+        return _told(*explained(error))
+    return Exit.OK
+
+
+def _told(sentence: str, status: Exit) -> Exit:
+    sys.stderr.write(f"stocktide: {sentence}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

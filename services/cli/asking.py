@@ -1,0 +1,56 @@
+"""Asking the services of a running stack over HTTP."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from services.cli.exits import CommandError, Exit
+from services.cli.state import StackState, running_stack
+from shared.runtime.settings import StackSettings
+
+SECONDS = 15.0
+
+
+def here() -> StackState:
+    """The stack that runs in the data folder. Raises CommandError when none does."""
+    return running_stack(StackSettings().data.absolute())
+
+
+def ask(
+    state: StackState,
+    service: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: object = None,
+    method: str = "GET",
+) -> Any:
+    """The JSON answer of a service. Raises CommandError when it is away, refuses or knows not."""
+    url = f"http://127.0.0.1:{state.port_of(service)}{path}"
+    told = {name: value for name, value in (query or {}).items() if value is not None}
+    try:
+        with httpx.Client(timeout=SECONDS, trust_env=False) as client:
+            answer = client.request(method, url, params=told, json=body)
+    except httpx.HTTPError as error:
+        raise CommandError(
+            f"{service} does not answer at {url}: {error}.",
+            f"Look at it: `stocktide status`, `stocktide logs {service}`.",
+            Exit.NOT_RUNNING,
+        ) from error
+    if answer.status_code == 404:
+        raise CommandError(_detail(answer), "Look for a typing error.", Exit.NOT_FOUND)
+    if answer.status_code >= 400:
+        raise CommandError(
+            f"{service} answered {answer.status_code}: {_detail(answer)}",
+            f"See `stocktide logs {service}`.",
+        )
+    return answer.json()
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        content = answer.json()
+    except ValueError:
+        return answer.text[:300]
+    return str(content.get("detail", content)) if isinstance(content, dict) else str(content)

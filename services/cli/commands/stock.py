@@ -1,0 +1,117 @@
+"""`stock get`, `stock explain`, `view rebuild`: the ledger's and availability's answers, joined."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from services.cli.asking import ask, here
+from services.cli.console import print_json, print_table, say
+from services.cli.exits import CommandError, Exit
+
+LEDGER, AVAILABILITY = "ledger-api", "availability"
+
+
+def get(skus: list[str], *, as_json: bool) -> Exit:
+    """Levels and figures. Status 6 when nobody knows one of the SKUs."""
+    state = here()
+    levels = ask(state, LEDGER, "/v1/levels", query={"sku": skus})["levels"]
+    body = {"skus": skus}
+    answer = ask(state, AVAILABILITY, "/v1/availability:query", body=body, method="POST")
+    unknown = [sku for sku in answer["unknown"] if not any(r["sku"] == sku for r in levels)]
+    if as_json:
+        print_json({"levels": levels, "figures": answer["figures"], "unknown": unknown})
+    else:
+        print_table(
+            "levels",
+            ("SKU", "location", "sellable", "reserved", "allocated", "free"),
+            [
+                (r["sku"], r["location"], r["sellable"], r["reserved"], r["allocated"],
+                 r["sellable"] - r["reserved"] - r["allocated"])
+                for r in levels
+            ],
+        )  # fmt: skip
+        print_table(
+            "available to sell", ("SKU", "channel", "units", "as of"), _figures(answer["figures"])
+        )
+        for sku in unknown:
+            say(f"Nobody has told us of {sku}.")
+    return Exit.NOT_FOUND if unknown else Exit.OK
+
+
+def _figures(figures: list[Mapping[str, Any]]) -> list[tuple[object, ...]]:
+    return [
+        (one["sku"], channel, shown["available_to_sell"], _age(one))
+        for one in figures
+        for channel, shown in one["channels"].items()
+    ]
+
+
+def _age(figure: Mapping[str, Any]) -> str:
+    age = figure.get("age_seconds")
+    told = "unknown" if age is None else f"{age:.1f} s ago"
+    return f"{told} (stale)" if figure.get("stale") else told
+
+
+def explain(sku: str, location: str | None, channel: str | None, *, as_json: bool) -> Exit:
+    """What the ledger booked, and what availability made of it. Status 6 for an unknown SKU."""
+    state = here()
+    path = f"/v1/explain/{quote(sku, safe='')}"
+    book = ask(state, LEDGER, path, query={"location": location})
+    offer = ask(state, AVAILABILITY, path, query={"location": location, "channel": channel})
+    if as_json:
+        print_json({"ledger": book, "availability": offer})
+        return Exit.OK
+    if not book["levels"]:
+        raise CommandError(
+            f"The ledger has no level of {sku}{f' at {location}' if location else ''}.",
+            "Look for a typing error; `stocktide stock get` lists its locations.",
+            Exit.NOT_FOUND,
+        )
+    print_table(
+        f"{sku}: what the ledger booked",
+        ("location", "bucket", "because of", "units", "movements"),
+        [
+            (level["location"], t["bucket"],
+             t["type"] + (" restated" if t["restates"] else ""), t["quantity"], t["movements"])
+            for level in book["levels"] for t in level["terms"]
+        ],
+    )  # fmt: skip
+    _print_offer(offer)
+    return Exit.OK
+
+
+def _print_offer(offer: Mapping[str, Any]) -> None:
+    for channel, one in offer["channels"].items():
+        print_table(
+            f"{channel}: {one['available_to_sell']} available to sell",
+            ("term", "units", "policy"),
+            [(name, value, _winner(one["policies"], name)) for name, value in one["terms"].items()],
+        )
+        columns = ("free", "buffer", "short", "hindrance", "offered")
+        print_table(
+            "offered by",
+            ("location", *columns, "policies"),
+            [
+                (name, *(place[column] for column in columns), _contests(place["policies"]))
+                for name, place in one["locations"].items()
+            ],
+        )
+
+
+def _winner(policies: Mapping[str, Any], term: str) -> str | None:
+    found = policies.get(term)
+    if found is None:
+        return None
+    lost = ", ".join(policy["policy_id"] for policy in found["lost"])
+    return f"{found['won']['policy_id']}{f' over {lost}' if lost else ''}"
+
+
+def _contests(policies: Mapping[str, Any]) -> str:
+    return ", ".join(f"{term}: {_winner(policies, term)}" for term in policies)
+
+
+def rebuild_view() -> Exit:
+    """Ask for it; readers are answered from the database meanwhile."""
+    ask(here(), AVAILABILITY, "/v1/view/rebuild", method="POST")
+    say("Asked for; `stocktide status` shows when availability is ready again.")
+    return Exit.OK

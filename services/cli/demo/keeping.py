@@ -1,0 +1,69 @@
+"""What one run of the demo leaves for the next: where it stopped, or nothing at all."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from services.cli.demo.repository import keeping as sql
+from services.cli.demo.world import WEBSHOP, Place
+from services.cli.migrating import drop_all
+from services.cli.topics import delete_topics
+from shared.postgres.connecting import Connection
+from shared.runtime.infrastructure import Addresses
+
+FILE = "run.json"
+VIEW_KEYS = ("ats:*", "ats-mark")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The next line to replay, and whether the world is open already."""
+
+    next_line: int = 0
+    is_open: bool = False
+
+
+def read(folder: Path) -> Progress:
+    """Where the last run stopped; the beginning when there is none."""
+    try:
+        return Progress(**json.loads((folder / FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return Progress()
+
+
+def forget(folder: Path) -> None:
+    """The next run begins anew."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
+def write(folder: Path, progress: Progress) -> None:
+    """Remember where this run stopped."""
+    (folder / FILE).write_text(json.dumps(asdict(progress)))
+
+
+async def on_hand(connection: Connection) -> dict[Place, int]:
+    """What lies where, by the ledger."""
+    rows = await connection.fetch(sql.ON_HAND)
+    return {(row["sku"], row["location"]): row["sellable"] for row in rows}
+
+
+async def last_shown(
+    connection: Connection, entries: Mapping[str, int]
+) -> list[tuple[int, str, int]]:
+    """(entry, SKU, quantity) as the shop showed them: its simulator forgets, a shop doesn't."""
+    rows = await connection.fetch(sql.LAST_SHOWN, WEBSHOP)
+    shown: dict[str, int | None] = {row["sku"]: row["shown"] for row in rows}
+    return [(entry, sku, shown.get(sku) or 0) for sku, entry in entries.items()]
+
+
+async def use_up(addresses: Addresses) -> None:
+    """Remove what Stocktide keeps on servers that are not ours: its schemas, topics and keys."""
+    await drop_all(addresses.postgres)
+    await delete_topics(addresses.kafka)
+    async with Redis.from_url(addresses.redis) as redis:
+        for pattern in VIEW_KEYS:
+            async for key in redis.scan_iter(match=pattern, count=1_000):
+                await redis.unlink(key)

@@ -1,0 +1,90 @@
+"""The report: the run in figures, as JSON for programs and as a block for people."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from services.cli.demo.checker import Verdict
+from services.cli.demo.propagation import Latencies
+from services.cli.exits import CommandError, Exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that a run is judged by; `seconds` are those of the replay, `start_seconds`
+    those from the command to the first sale.
+    """
+
+    source: str
+    seconds: float
+    start_seconds: float
+    providers: Mapping[str, str]
+    openings: int
+    movements: int
+    sales: int
+    orders: int
+    returns: int
+    publications: Mapping[str, int]
+    propagation_ms: Mapping[str, float | None]
+    ordered_units: int
+    oversold_units: int
+    sold_out_listings: int
+    short_lines: int
+    lost_units: int
+    parked: int
+    invariants: Mapping[str, bool]
+
+    @property
+    def all_hold(self) -> bool:
+        return all(self.invariants.values())
+
+
+def propagation_of(latencies: Latencies) -> dict[str, float | None]:
+    """p50, p99 and max in milliseconds."""
+    return {"p50": latencies.p50, "p99": latencies.p99, "max": latencies.max}
+
+
+def invariants_of(verdicts: Sequence[Verdict]) -> dict[str, bool]:
+    """Each invariant's name, and whether it holds."""
+    return {verdict.name: verdict.holds for verdict in verdicts}
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a report that could not be written, before a minute is spent on it. Raises
+    CommandError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a"):
+            pass
+    except OSError as error:
+        raise CommandError(
+            f"The report cannot be written to {path}: {error.strerror}.",
+            "Name another file with --report.",
+            Exit.USAGE,
+        ) from error
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Replace the file with the report as JSON."""
+    path.write_text(json.dumps(asdict(report), indent=2) + "\n")
+
+
+def summary(report: Report, verdicts: Sequence[Verdict]) -> list[str]:
+    """What a person reads at the end."""
+    told = report.propagation_ms
+    told_items = ", ".join(f"{name} {n}" for name, n in report.publications.items())
+    lines = [
+        f"{report.sales} store sales in {report.seconds:.1f} s, {report.movements} movements "
+        f"posted, {report.openings} openings before them.",
+        f"Published: {told_items}. Propagation p50 {told['p50']} ms, p99 {told['p99']} ms, "
+        f"max {told['max']} ms.",
+        f"{report.sold_out_listings} listings sold out, {report.lost_units} units asked for in "
+        f"vain, {report.oversold_units} oversold, {report.short_lines} short lines, "
+        f"{report.parked} parked.",
+    ]
+    for verdict in verdicts:
+        lines.append(f"  {'holds ' if verdict.holds else 'BROKEN'}  {verdict.name}")
+        lines += [f"            {one}" for one in verdict.evidence]
+    return lines

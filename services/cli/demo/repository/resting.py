@@ -1,0 +1,22 @@
+"""What is read and what waits, over all services: nothing of it is left when all is quiet."""
+
+POSITIONS = """
+select topic, partition, min(next_offset) as next_offset from (
+    select topic, partition, next_offset from ledger.positions
+    union all select topic, partition, next_offset from availability.positions
+    union all select topic, partition, next_offset from publication.positions) x
+group by 1, 2
+"""
+WAITING = """
+select (select count(*) from ledger.unpublished) as ledger,
+       (select count(*) from availability.unpublished) as availability,
+       (select count(*) from availability.recompute) as recompute,
+       (select count(*) from availability.sweeps) as sweeps,
+       (select count(*) from publication.unpublished) as publication,
+       (select count(*) from publication.attempts where closed_at is null) as calls,
+       (select count(*) from publication.listings l
+        join publication.figures f on f.channel = l.channel and f.sku = l.sku
+        left join publication.published p using (listing_id)
+        where l.is_open and l.mode = 'live' and p.refused_version is distinct from f.version
+          and p.shown is distinct from greatest(0, f.available) / l.units) as listings
+"""

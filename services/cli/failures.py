@@ -1,0 +1,49 @@
+"""Failures of what a command uses, as a sentence with its way out and an exit status."""
+
+import errno
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from services.cli.exits import Exit
+from shared.postgres.migrations import MigrationError
+from shared.runtime.infrastructure import InfrastructureError
+from shared.runtime.settings import SettingsError
+
+AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+)
+WAYS_OUT = {
+    errno.ENOSPC: "The disk is full: free some space, or set STOCKTIDE_DATA to another disk.",
+    errno.EADDRINUSE: "Another program has the port: end it, or set the service's port variable "
+    "(`stocktide config show` lists them).",
+    errno.EACCES: "You may not write there: name a folder of yours with STOCKTIDE_DATA.",
+    errno.EROFS: "The file system is read-only: name another folder with STOCKTIDE_DATA.",
+}
+
+
+def explained(error: Exception) -> tuple[str, Exit]:
+    """The sentence and the status of an error that nobody else has turned into a CommandError.
+
+    What isn't expected is raised again: a bug should show its traceback.
+    """
+    if isinstance(error, InfrastructureError):
+        return str(error), Exit.NO_SERVERS
+    if isinstance(error, SettingsError):
+        return str(error), Exit.USAGE
+    if isinstance(error, MigrationError):
+        return str(error), Exit.FAILED
+    if isinstance(error, KafkaError):
+        return f"Kafka: {error!r}. Look whether it runs: `stocktide status`.", Exit.NO_SERVERS
+    if isinstance(error, AWAY):
+        return f"PostgreSQL: {error}. Look whether it runs: `stocktide status`.", Exit.NO_SERVERS
+    if isinstance(error, OSError) and error.errno in WAYS_OUT:
+        return f"{error.strerror} ({error.filename or 'no file'}). {WAYS_OUT[error.errno]}", (
+            Exit.FAILED
+        )
+    raise error
