@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 HANDED_SECONDS = 0.1
 DUE_SECONDS = 1.0
+SWEEP_SECONDS = 15.0
+SWEEP_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,12 +171,16 @@ class Engine:
     async def _take_over(self, closing: asyncio.Event) -> None:
         """What other workers folded for channels that are ours, and what time alone changed."""
         due_at = self._clock.monotonic()
+        sweep_at = due_at + SWEEP_SECONDS
         while not await wait_for_event(closing, HANDED_SECONDS):
             try:
                 await self._take_handed()
                 if self._clock.monotonic() >= due_at:
                     due_at = self._clock.monotonic() + DUE_SECONDS
                     await self._resolve_due()
+                if self._clock.monotonic() >= sweep_at:
+                    sweep_at = self._clock.monotonic() + SWEEP_SECONDS
+                    await self._sweep()
             except TRANSIENT as error:
                 log.warning(
                     "could not look for handed over listings",
@@ -189,6 +195,13 @@ class Engine:
         for channel, listing_ids in (await self._store.take_handed(ours)).items():
             if self._lanes[channel].is_serving:
                 await self._lanes[channel].hear(listing_ids)
+
+    async def _sweep(self) -> None:
+        """Listings that show something else than they should are looked at again."""
+        for name, lane in self._lanes.items():
+            if lane.is_serving and (ids := await self._store.astray(name, SWEEP_MAX)):
+                queued = lane.queue
+                await lane.hear([n for n in ids if n not in queued and not queued.is_busy(n)])
 
     async def _resolve_due(self) -> None:
         channels, listing_ids = await self._store.resolve_due(self._clock.now())

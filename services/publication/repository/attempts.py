@@ -32,7 +32,9 @@ OPEN = f"""
 
 # What a fold leaves: attempts where a lane was free, satisfied versions, what shadow mode would
 # have sent; and for channels that another process owns, their listings handed over. The lease
-# rows are locked, so that a new owner reads what was folded before it took over.
+# rows are locked, so that a new owner reads what was folded before it took over. A call may have
+# been answered since the fold read what a listing shows: a version is satisfied only if the
+# listing still shows its value, else its lane is told to look again.
 RECORD = f"""
 with held as materialized (
     select l.channel, l.until_at from publication.leases l
@@ -47,9 +49,16 @@ input as (
 opened as ({OPEN}),
 satisfied as (
     update publication.published p set version = s.version, status = 'satisfied', call_id = null
-    from unnest($9::integer[], $10::bigint[]) as s(listing_id, version)
-    where p.listing_id = s.listing_id and p.version < s.version
+    from unnest($9::integer[], $10::bigint[], $17::bigint[]) as s(listing_id, version, value)
+    where p.listing_id = s.listing_id and p.version < s.version and p.shown = s.value
     returning p.listing_id),
+doubted as (
+    insert into publication.handed_over (channel, listing_ids)
+    select s.channel, array_agg(s.listing_id)
+    from unnest($18::text[], $9::integer[], $10::bigint[]) as s(channel, listing_id, version)
+    join publication.published p on p.listing_id = s.listing_id and p.version < s.version
+    where s.listing_id not in (select listing_id from satisfied)
+    group by s.channel),
 shadowed as (
     insert into publication.attempts
         (listing_id, call_id, version, value, deadline, closed_at, outcome)
@@ -119,6 +128,8 @@ told as (
             acknowledged_at = coalesce(excluded.acknowledged_at, p.acknowledged_at),
             error_code = excluded.error_code,
             refused_version = coalesce(excluded.refused_version, p.refused_version)
+        -- what a lane took for satisfied may have been overtaken by an answer
+        where excluded.status <> 'satisfied' or p.shown = excluded.shown
     returning p.listing_id),
 noted as (
     insert into publication.unpublished (partition, keys)
@@ -221,6 +232,7 @@ async def record(
         [d.listing_id for d in shadowed], [d.version for d in shadowed],
         [d.value for d in shadowed], shadow_id,
         [d.listing.channel for d in wanted], [d.listing_id for d in wanted],
+        [d.value for d in satisfied], [d.listing.channel for d in satisfied],
     )  # fmt: skip
     assert row is not None, "an aggregate gives a row"
     return Recorded(opened=frozenset(row["opened"] or ()), held=frozenset(row["held"] or ()))

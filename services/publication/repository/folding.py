@@ -152,6 +152,21 @@ returning l.listing_id
 DUE_LISTINGS = """
 select channel, listing from publication.listings where due_at <= $1 order by due_at limit 1000
 """
+# Listings that show something else than they should while nothing is on its way to them: there is
+# no known road to this, and a sweep costs little.
+ASTRAY = """
+select l.listing_id
+from publication.listings l
+join publication.channels c on c.channel = l.channel and c.mode = 'live'
+join publication.figures f on f.channel = l.channel and f.sku = l.sku
+left join publication.published p on p.listing_id = l.listing_id
+where l.channel = $1 and l.is_open and l.mode = 'live' and l.fulfilled_by <> 'channel'
+  and p.shown is distinct from least($2::bigint, greatest(0, f.available) / l.units)
+  and p.refused_version is distinct from f.version
+  and not exists (select from publication.attempts a
+                  where a.listing_id = l.listing_id and a.closed_at is null)
+order by l.listing_id limit $3
+"""
 DUE_CHANNELS = "select channel from publication.channels where due_at <= $1"
 
 

@@ -187,6 +187,12 @@ class Store:
             rows = await connection.fetch(folding.BY_ID, list(listing_ids))
         return [folding.touched_of(row, self._maxima) for row in rows]
 
+    async def astray(self, channel: str, limit: int) -> list[int]:
+        """Listings of a channel that show something else than they should, and wait for nothing."""
+        async with self._pool.acquire(timeout=5) as connection:
+            rows = await connection.fetch(folding.ASTRAY, channel, self._maxima.get(channel), limit)
+        return [row["listing_id"] for row in rows]
+
     async def listings_after(self, channel: str, listing_id: int, limit: int) -> list[Touched]:
         """A slice of a channel's listings that have a figure, in the order of their ids."""
         async with self._pool.acquire(timeout=5) as connection:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.conformance.publication.stage import (
     Stage,
     Worker,
@@ -73,6 +75,28 @@ async def test_a_version_with_the_value_that_is_shown_is_satisfied_without_a_cal
 
     await is_published(stage, ("satisfied", 2))
     assert stage.writes() == [(1, 7)]
+
+
+async def test_an_answer_between_a_fold_and_its_record_is_not_overlooked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await a_live_worker(stage, 1)
+    await stage.figures(worker, a_figure("SKU-1", 0, 1))
+    await is_published(stage, ("acknowledged", 1))
+    fold = worker.store.fold
+
+    async def overtaken(*arguments: Any, **more: Any) -> Any:
+        """The fold reads 0; then a call with 1 is answered, before the fold is planned."""
+        folded = await fold(*arguments, **more)
+        stage.shop.shop.entries[1].stock_quantity = 1
+        await stage.fetch("update publication.published set shown = 1, version = 2 returning 1")
+        return folded
+
+    monkeypatch.setattr(worker.store, "fold", overtaken)
+    await stage.figures(worker, a_figure("SKU-1", 0, 3))
+    monkeypatch.undo()
+
+    await eventually(lambda: stage.shown(1) == 0)
 
 
 async def test_what_changes_during_a_call_goes_once_with_its_latest_value(stage: Stage) -> None:
