@@ -1,0 +1,1 @@
+"""What an order is and what it wants from stock: pure decisions, one module each."""

@@ -1,0 +1,117 @@
+"""One batch, one transaction: positions, reference data, answers, orders, returns."""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from services.orders import metrics
+from services.orders.domain.sourcing import Sourcing
+from services.orders.handlers import ordering, referring, returning
+from services.orders.handlers.reading import Reading, read
+from services.orders.repository import opening, outcomes, parking
+from services.orders.repository.folding import Decided
+from services.orders.repository.parking import Refusal
+from shared.kafka.batches import Batch
+from shared.postgres.connecting import Connection
+from shared.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Done:
+    """What a batch did, told after the commit."""
+
+    decided: list[Decided] = field(default_factory=list)
+    changed: int = 0
+    movements: int = 0
+    short: int = 0
+    news: bool = False
+
+
+class OrdersHandler:
+    """Folds orders, returns, reference data and the ledger's answers."""
+
+    def __init__(
+        self,
+        connection: Callable[[], Awaitable[Connection]],
+        sourcing: Sourcing,
+        clock: Clock,
+        *,
+        woken: Callable[[], None],
+        undecided: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._sourcing = sourcing
+        self._clock = clock
+        self._woken = woken
+        self._undecided = undecided
+
+    async def decode(self, batch: Batch) -> Reading:
+        """Read and join the batch's messages; changes nothing."""
+        return await read(batch)
+
+    async def apply(self, batch: Batch, decoded: Reading) -> None:
+        """Record the batch behind its fence. Raises Fenced; then nothing has changed."""
+        connection = await self._connection()
+        with metrics.BATCH_SECONDS.time():
+            async with connection.transaction():
+                await opening.begin(connection, batch, alone=decoded.has_references)
+                done = await self._record(connection, decoded)
+        self._tell(decoded, done)
+
+    async def park(self, batch: Batch, error: BaseException) -> None:
+        """Keep the batch's one message as `internal_error`, and move past it."""
+        connection = await self._connection()
+        detail = "".join(traceback.format_exception(error))[-4000:].replace("\0", "\\0")
+        refusal = Refusal(message=next(batch.messages()), reason="internal_error", detail=detail)
+        async with connection.transaction():
+            await opening.begin(connection, batch, alone=False)
+            await parking.park(connection, [refusal])
+        metrics.PARKED.labels("internal_error").inc()
+
+    async def _record(self, connection: Connection, decoded: Reading) -> _Done:
+        done, now = _Done(), self._clock.now()
+        if decoded.has_references:
+            done.news = await referring.keep(connection, decoded, now)
+        done.short = await outcomes.keep(connection, decoded.outcomes.values())
+        folded = await ordering.fold_orders(connection, decoded.orders, self._sourcing, now)
+        done.changed, done.decided = folded.changed, folded.decided
+        done.movements = await returning.fold_returns(connection, decoded.returns)
+        await parking.park(connection, decoded.refusals)
+        return done
+
+    def _tell(self, decoded: Reading, done: _Done) -> None:
+        """After the commit: wake the relay, and who decides again."""
+        self._woken()
+        if done.news or done.short:
+            self._undecided()
+        tell_decided(done.decided, cause="order")
+        metrics.MESSAGES.labels("folded").inc(decoded.messages - len(decoded.refusals))
+        metrics.MESSAGES.labels("parked").inc(len(decoded.refusals))
+        metrics.ORDERS_CHANGED.inc(done.changed)
+        metrics.RETURN_MOVEMENTS.inc(done.movements)
+        for refusal in decoded.refusals:
+            metrics.PARKED.labels(refusal.reason).inc()
+            log.info(
+                "message parked",
+                extra={"action": "parked", "reason": refusal.reason,
+                       "topic": refusal.message.topic, "partition": refusal.message.partition,
+                       "offset": refusal.message.offset},
+            )  # fmt: skip
+
+
+def tell_decided(decided: list[Decided], *, cause: str) -> None:
+    """Count what was decided; a line of log for each decision that changed something."""
+    for one in decided:
+        metrics.DECIDED.labels(one.decision, one.reason or "").inc()
+        metrics.COMMANDS.labels(cause).inc(len(one.commands))
+        for command in one.commands:
+            log.info(
+                "wish changed",
+                extra={"action": "wish_changed", "order_id": one.order_id,
+                       "line_id": one.line_id, "sku": command.wish.sku,
+                       "wanted": command.wish.wanted, "revision": command.revision,
+                       "cause": cause},
+            )  # fmt: skip

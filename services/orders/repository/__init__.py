@@ -1,0 +1,1 @@
+"""All SQL of orders, one module per decision."""

@@ -1,0 +1,108 @@
+"""What the relay reads and forgets: commands as they stand, movements as they were recorded."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from services.orders.domain.wishing import Command
+from services.orders.repository.folding import WISH
+from shared.contracts.cloudevents import headers_for
+from shared.contracts.commands import StockCommand
+from shared.contracts.movements import StockMovement
+from shared.contracts.orders import Method
+from shared.contracts.records import Message
+from shared.contracts.topics import STOCK_COMMANDS, STOCK_MOVEMENTS, Topic
+from shared.kafka.producing import Outgoing
+from shared.kafka.relaying import Dirty
+from shared.postgres.connecting import Pool
+
+SOURCE = "stocktide:orders"
+
+UNPUBLISHED = """
+select row_id, kind, keys from orders.unpublished
+where partition = any($1::integer[]) order by row_id limit $2
+"""
+# By rising revision: two SKUs of one line may share a partition, and compaction keeps the last.
+COMMANDS = """
+select command_id, order_id, line_id, revision, closed, wish, recorded_at from orders.commands
+where command_id = any($1::bigint[]) order by revision, command_id
+"""
+MOVEMENTS = """
+select movement_id, value, recorded_at from orders.movements
+where movement_id = any($1::bigint[]) order by movement_id
+"""
+FORGET = "delete from orders.unpublished where row_id = any($1::bigint[])"
+OLDEST = "select coalesce(extract(epoch from now() - min(created_at)), 0) from orders.unpublished"
+WAITING = """
+select reason, count(*) as lines from orders.lines where waits_for is not null group by reason
+"""
+
+
+class OrdersStates:
+    """The relay's port to orders. One connection of the pool per call, short statements."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
+        """Open rows of these partitions (of orders-v1 and returns-v1), oldest first."""
+        async with self._pool.acquire(timeout=5) as connection:
+            rows = await connection.fetch(UNPUBLISHED, list(partitions), limit)
+        keys = {(row["kind"], key) for row in rows for key in row["keys"]}
+        return Dirty(rows=[row["row_id"] for row in rows], keys=keys)
+
+    async def latest(self, keys: Collection[tuple[str, int]]) -> Sequence[Outgoing]:
+        """Commands as they stand now, and movements, as messages."""
+        commands = [key for kind, key in keys if kind == "command"]
+        movements = [key for kind, key in keys if kind == "movement"]
+        async with self._pool.acquire(timeout=5) as connection:
+            found = await connection.fetch(COMMANDS, commands) if commands else []
+            moved = await connection.fetch(MOVEMENTS, movements) if movements else []
+        return [*map(command_message, found), *map(movement_message, moved)]
+
+    async def forget(self, rows: Sequence[int]) -> None:
+        """Delete exactly the rows whose keys have been acknowledged."""
+        async with self._pool.acquire(timeout=5) as connection:
+            await connection.execute(FORGET, list(rows))
+
+    async def oldest_seconds(self) -> float:
+        """Age of the oldest unpublished row; an invariant says it stays under five seconds."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return float(await connection.fetchval(OLDEST))
+
+    async def waiting(self) -> dict[str, int]:
+        """Lines that wait for reference data, by reason."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return {row[0]: row[1] for row in await connection.fetch(WAITING)}
+
+
+def command_message(row: asyncpg.Record) -> Outgoing:
+    """The latest command of a line for one SKU."""
+    sent = Command(
+        revision=row["revision"], closed=row["closed"], wish=WISH.validate_json(row["wish"])
+    )
+    wish = sent.wish
+    command = StockCommand(
+        order_id=row["order_id"], line_id=row["line_id"], revision=sent.revision, sku=wish.sku,
+        wanted=wish.wanted, candidates=wish.candidates, may_split=wish.may_split,
+        channel=wish.channel, method=Method(wish.method) if wish.method else None,
+        requested_for=wish.requested_for, ordered_at=wish.ordered_at, closed=sent.closed,
+    )  # fmt: skip
+    name = f"command-{row['command_id']}@{sent.revision}"
+    return _outgoing(STOCK_COMMANDS, command, name, row["recorded_at"])
+
+
+def movement_message(row: asyncpg.Record) -> Outgoing:
+    """A movement as it was recorded; its document identifies it, however often it is sent."""
+    movement = StockMovement.decode(row["value"])
+    name = f"return-movement-{row['movement_id']}"
+    return _outgoing(STOCK_MOVEMENTS, movement, name, row["recorded_at"])
+
+
+def _outgoing(topic: Topic, message: Message, name: str, at: datetime) -> Outgoing:
+    return Outgoing(
+        topic=topic.name, partition=topic.partition_of(message), key=message.key(),
+        value=message.encode(),
+        headers=headers_for(id_=name, source=SOURCE, type_=topic.ce_type, time=at),
+    )  # fmt: skip
