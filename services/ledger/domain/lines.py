@@ -27,6 +27,7 @@ class Line:
     short: int = 0
     unsourced: int = 0
     accepted_at: datetime | None = None
+    sku_id: int | None = None
 
     def __post_init__(self) -> None:
         assert self.wanted >= 0, self
@@ -49,11 +50,16 @@ class Command:
     candidates: tuple[LevelId, ...]
     may_split: bool
     ordered_at: datetime | None = None
+    sku_id: int | None = None
 
 
 def want(line: Line, command: Command) -> Line:
-    """Take over a command; one whose revision isn't above the line's own changes nothing."""
-    if command.revision <= line.revision:
+    """Take over a command; one whose revision isn't above the line's own changes nothing.
+
+    The same revision once more may name candidates that were unknown the first time.
+    """
+    more = set(command.candidates) > set(line.candidates)
+    if command.revision < line.revision or (command.revision == line.revision and not more):
         return line
     return replace(
         line,
@@ -62,6 +68,7 @@ def want(line: Line, command: Command) -> Line:
         candidates=command.candidates,
         may_split=command.may_split,
         accepted_at=command.ordered_at or line.accepted_at,
+        sku_id=command.sku_id or line.sku_id,
     )
 
 

@@ -69,21 +69,32 @@ def line_key(command: StockCommand) -> LineKey:
 def drop_unknown_commands(
     wanted: Sequence[Wanted], known: Known, refusals: list[Refusal]
 ) -> list[Wanted]:
-    """Commands whose SKU is known. An unknown candidate location is left out: others may serve."""
+    """Commands whose SKU is known; the others wait.
+
+    A command that names an unknown location is booked at the others, so that its demand is in the
+    books, and waits besides: it comes again when the location is known.
+    """
     kept: list[Wanted] = []
     for item in wanted:
-        if item.command.sku in known.skus:
-            kept.append(item)
+        command = item.command
+        missing = next((c for c in command.candidates if c not in known.locations), None)
+        if command.sku not in known.skus:
+            refusals.append(_waits(item.message, "sku", command.sku))
             continue
-        refusals.append(
-            Refusal(
-                message=item.message,
-                reason="unknown_sku",
-                detail=f"sku {item.command.sku!r} is not in the reference data",
-                waits_for=f"sku:{item.command.sku}",
-            )
-        )
+        if missing is not None:
+            refusals.append(_waits(item.message, "location", missing))
+        kept.append(item)
     return kept
+
+
+def _waits(message: Message, kind: str, name: str) -> Refusal:
+    return Refusal(
+        message=message,
+        reason=f"unknown_{kind}",
+        detail=f"{kind} {name!r} of a stock command is not in the reference data; the command "
+        "comes again by itself when it appears",
+        waits_for=f"{kind}:{name}",
+    )
 
 
 def candidate_keys(wanted: Sequence[Wanted], known: Known) -> set[LevelKey]:
@@ -231,4 +242,5 @@ def _command(command: StockCommand, known: Known, levels: Mapping[LevelKey, int]
         candidates=tuple(dict.fromkeys(candidates)),
         may_split=command.may_split,
         ordered_at=command.ordered_at,
+        sku_id=sku_id,
     )

@@ -39,11 +39,13 @@ update ledger.order_lines o set
     candidates = (select coalesce(array_agg(c), '{}')
                   from unnest(string_to_array(i.candidates, ',')::integer[]) c),
     accepted_at = coalesce(i.accepted_at, o.accepted_at),
+    sku_id = coalesce(i.sku_id, o.sku_id),
     version = greatest(o.version + 1, (extract(epoch from now()) * 1000000)::bigint)
 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-            $7::boolean[], $8::text[], $9::text[], $10::timestamptz[])
+            $7::boolean[], $8::text[], $9::text[], $10::timestamptz[],
+            $11::integer[])
     as i(order_line_id, revision, wanted, shipped, short, unsourced, may_split, channel,
-         candidates, accepted_at)
+         candidates, accepted_at, sku_id)
 where o.order_line_id = i.order_line_id
 """
 UNBOOK = "delete from ledger.allocations where order_line_id = any($1::bigint[])"
@@ -121,6 +123,7 @@ async def lock_lines(connection: Connection, ids: Collection[int]) -> list[Line]
             revision=row["revision"], may_split=row["may_split"],
             candidates=tuple(row["candidates"]), booked=dict(row["booked"] or ()),
             short=row["short"], unsourced=row["unsourced"], accepted_at=row["accepted_at"],
+            sku_id=row["sku_id"],
         )
         for row in await connection.fetch(LOCK, list(ids))
     ]  # fmt: skip
@@ -148,7 +151,7 @@ async def save_lines(
         [line.unsourced for line in changed], [line.may_split for line in changed],
         [channels.get(line.order_line_id) for line in changed],
         [",".join(map(str, line.candidates)) for line in changed],
-        [line.accepted_at for line in changed],
+        [line.accepted_at for line in changed], [line.sku_id for line in changed],
     )  # fmt: skip
     await connection.execute(UNBOOK, ids)
     bookings = [(x.order_line_id, level, q) for x in changed for level, q in x.booked.items()]

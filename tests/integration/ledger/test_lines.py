@@ -157,3 +157,34 @@ async def test_allocated_is_the_sum_of_what_lines_claim(ledger: LedgerBench) -> 
     allocated = await ledger.ask("select sum(allocated)::int as n from ledger.levels")
     booked = await ledger.ask("select coalesce(sum(quantity), 0)::int as n from ledger.allocations")
     assert claimed == allocated == booked
+
+
+async def test_a_line_that_changes_its_sku_moves_its_claim_and_its_name(
+    ledger: LedgerBench,
+) -> None:
+    await ledger.move(receipt(5), a_movement(type="receipt", quantity=1, sku="S2"))
+    await ledger.command({"order_id": "O1", "wanted": 2})
+
+    await ledger.command(
+        {"order_id": "O1", "wanted": 0, "revision": 2},
+        {"order_id": "O1", "wanted": 3, "revision": 3, "sku": "S2"},
+    )
+
+    assert (await ledger.level("S1"))["allocated"] == 0
+    assert (await ledger.level("S2"))["allocated"] == 3
+    await ledger.move(a_movement(type="receipt", quantity=2, sku="S2", ce_id="more"))
+    assert (await line(ledger))["short"] == 0
+
+
+async def test_a_candidate_that_becomes_known_later_is_not_lost(ledger: LedgerBench) -> None:
+    await ledger.command({"order_id": "O1", "wanted": 2, "candidates": ["NEW"]})
+    assert (await line(ledger))["unsourced"] == 2
+    assert await ledger.parked() == {"unknown_location": 1}
+
+    await ledger.know(locations=["NEW"])
+    rows = await ledger.ask("select parked_id from ledger.parked")
+    await ledger.handler.replay([int(str(rows[0]["parked_id"]))])
+
+    assert (await line(ledger))["unsourced"] == 0
+    assert (await ledger.level("S1", "NEW"))["allocated"] == 2
+    assert await ledger.parked() == {}
