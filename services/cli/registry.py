@@ -27,6 +27,14 @@ SERVICES = (
         port=8712, port_variable="STOCKTIDE_LEDGER_API_PORT",
     ),
     Service(
+        name="ingestion", target="services.ingestion.app:main", schema="ingestion",
+        port=8751, port_variable="STOCKTIDE_INGESTION_PORT",
+    ),
+    Service(
+        name="orders", target="services.orders.app:main", schema="orders",
+        port=8741, port_variable="STOCKTIDE_ORDERS_PORT",
+    ),
+    Service(
         name="availability", target="services.availability.app:main", schema="availability",
         port=8721, port_variable="STOCKTIDE_AVAILABILITY_PORT",
     ),

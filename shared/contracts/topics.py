@@ -155,7 +155,15 @@ REFERENCE_DATA: Final = Topic(
     example="policy.minimal.json",
     ce_type="io.stocktide.reference.v1",
     producers=("catalog", "ingestion", "any adapter"),
-    consumers=("catalog", "orders", "ledger", "availability", "publication", "planning"),
+    consumers=(
+        "catalog",
+        "ingestion",
+        "orders",
+        "ledger",
+        "availability",
+        "publication",
+        "planning",
+    ),
 )
 STOCK_COMMANDS: Final = Topic(
     name="stock-commands-v1",

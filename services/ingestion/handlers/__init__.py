@@ -1,0 +1,1 @@
+"""What happens with an event, a delivery, a kept row, a reference record."""
