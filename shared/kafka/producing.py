@@ -32,7 +32,11 @@ async def open_producer(servers: str, *, linger_ms: int = 0) -> AIOKafkaProducer
         request_timeout_ms=10_000,
         max_request_size=4 * 1024 * 1024,
     )
-    await producer.start()
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
     return producer
 
 
