@@ -26,6 +26,9 @@ from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
+# Two full batches behind, nobody waits for a single state; half a second spares most of what is overtaken.
+GATHER_FROM_LAG = 20_000
+GATHER_SECONDS = 0.5
 TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name)
 
 
@@ -75,7 +78,10 @@ async def build_worker(process: Process) -> None:
         return {tp.partition for tp in consuming.assigned if tp.topic == STOCK_MOVEMENTS.name}
 
     consumed = asyncio.Event()
-    relay = Relay(states, producer, own_partitions, consumed)
+    relay = Relay(
+        states, producer, own_partitions, consumed,
+        gather_seconds=lambda: gathering(sum(consuming.lag().values())),
+    )  # fmt: skip
 
     async def consume() -> None:
         """The relay ends after the consumer: it says what the last batch left."""
@@ -94,6 +100,11 @@ async def build_worker(process: Process) -> None:
     process.health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
     process.health.add("postgres", lambda: consuming.waiting_for)
     process.serve_http(api.probes(process.health), host=stack.host, port=settings.worker_port)
+
+
+def gathering(lag: int) -> float:
+    """Seconds for which the relay lets states gather while the worker is `lag` messages behind."""
+    return GATHER_SECONDS if lag > GATHER_FROM_LAG else 0.0
 
 
 async def _maintain(

@@ -41,6 +41,9 @@ class Relay:
     Rows are deleted after acks=all, exactly those that were read: a row that commits later than
     its number stays, which a watermark would skip. A crash in between publishes again, and
     consumers keep the highest version.
+
+    `gather_seconds` is asked before each flight: a reader that is far behind lets changes of the
+    same keys gather, since states that are overtaken at once are of use to nobody.
     """
 
     def __init__(
@@ -50,13 +53,15 @@ class Relay:
         partitions: Callable[[], Collection[int]],
         closing: asyncio.Event,
         *,
-        rows_max: int = 64,
+        rows_max: int = 512,
+        gather_seconds: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._store = store
         self._producer = producer
         self._partitions = partitions
         self._closing = closing
         self._rows_max = rows_max
+        self._gather_seconds = gather_seconds
         self._woken = asyncio.Event()
         self.published = 0
 
@@ -76,7 +81,8 @@ class Relay:
         """Fly until nothing is dirty; a dependency that is away ends this round."""
         try:
             while await self._fly():
-                pass
+                if (pause := self._gather_seconds()) > 0:
+                    await wait_for_event(self._closing, pause)
         except (KafkaError, *TRANSIENT) as error:
             log.warning(
                 "relay could not publish, trying again",
