@@ -26,7 +26,7 @@ from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
-# Two full batches behind, nobody waits for a single state; half a second spares most of what is overtaken.
+# Two full batches behind, nobody waits for a single state: what is overtaken at once is spared.
 GATHER_FROM_LAG = 20_000
 GATHER_SECONDS = 0.5
 TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name)

@@ -73,4 +73,11 @@ async def open_pool(dsn: str, *, application: str, size_max: int = 8, size_min: 
         timeout=ACQUIRE_TIMEOUT_SECONDS,
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         server_settings=settings_for(application),
+        reset=_keep,
     )
+
+
+async def _keep(connection: Connection) -> None:
+    """Nothing of ours outlives its transaction (no session settings, listeners or session locks),
+    so a connection goes back as it is; asyncpg's own reset costs a round trip each time.
+    """
