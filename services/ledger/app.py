@@ -59,7 +59,7 @@ async def build_worker(process: Process) -> None:
     process.resources.push_async_callback(connection.close)
     producer = await open_producer(kafka)
     process.resources.push_async_callback(producer.stop)
-    states = LedgerStates(pool)
+    states, consumed = LedgerStates(pool), asyncio.Event()
     handler = LedgerHandler(
         connection, pool, clock, woken=lambda: relay.wake(), released=lambda: releasing.wake()
     )
@@ -77,11 +77,10 @@ async def build_worker(process: Process) -> None:
     def own_partitions() -> set[int]:
         return {tp.partition for tp in consuming.assigned if tp.topic == STOCK_MOVEMENTS.name}
 
-    consumed = asyncio.Event()
-    relay = Relay(
-        states, producer, own_partitions, consumed,
-        gather_seconds=lambda: gathering(sum(consuming.lag().values())),
-    )  # fmt: skip
+    def gather() -> float:
+        return gathering(sum(consuming.lag().values()))
+
+    relay = Relay(states, producer, own_partitions, consumed, gather_seconds=gather)
 
     async def consume() -> None:
         """The relay ends after the consumer: it says what the last batch left."""
