@@ -29,7 +29,12 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
-from shared.postgres.connecting import TRANSIENT, Connection, Pool, connect, open_pool
+from shared.postgres.connecting import (
+    TRANSIENT,
+    LastingConnection,
+    Pool,
+    open_pool,
+)
 from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
@@ -39,23 +44,6 @@ from shared.runtime.waiting import wait_for_event
 READ = (STOCK_LEVELS, REFERENCE_DATA, ALLOCATIONS)
 VIEW_PREFIX = "ats:"
 MARK_NAME = "ats-mark"
-
-
-class _BatchConnection:
-    """The worker's dedicated connection, made anew when it was lost."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: Connection | None = None
-
-    async def __call__(self) -> Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._dsn, application="stocktide-availability-worker")
-        return self._connection
-
-    async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close(timeout=2)
 
 
 async def build(process: Process) -> None:
@@ -136,7 +124,9 @@ async def _add_worker(
     process: Process, stack: StackSettings, settings: AvailabilitySettings, pool: Pool
 ) -> None:
     kafka, clock, plans = required(stack.kafka, "kafka"), SystemClock(), PlanCache()
-    connection = _BatchConnection(required(stack.postgres, "postgres"))
+    connection = LastingConnection(
+        required(stack.postgres, "postgres"), application="stocktide-availability-worker"
+    )
     process.resources.push_async_callback(connection.close)
     producer = await open_producer(kafka)
     process.resources.push_async_callback(producer.stop)

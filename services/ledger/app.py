@@ -17,7 +17,12 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
-from shared.postgres.connecting import TRANSIENT, Connection, Pool, connect, open_pool
+from shared.postgres.connecting import (
+    TRANSIENT,
+    LastingConnection,
+    Pool,
+    open_pool,
+)
 from shared.postgres.positions import Positions
 from shared.runtime.clock import Clock, SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
@@ -32,30 +37,13 @@ GATHER_SECONDS = 0.5
 TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name)
 
 
-class _BatchConnection:
-    """The worker's dedicated connection, made anew when it was lost."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: Connection | None = None
-
-    async def __call__(self) -> Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._dsn, application="stocktide-ledger-worker")
-        return self._connection
-
-    async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close(timeout=2)
-
-
 async def build_worker(process: Process) -> None:
     """Consumer, relay, releasing of waiting messages, months ahead, probes."""
     stack, settings, clock = StackSettings(), LedgerSettings(), SystemClock()
     dsn, kafka = required(stack.postgres, "postgres"), required(stack.kafka, "kafka")
     pool = await open_pool(dsn, application="stocktide-ledger", size_max=6)
     process.resources.push_async_callback(pool.close)
-    connection = _BatchConnection(dsn)
+    connection = LastingConnection(dsn, application="stocktide-ledger-worker")
     process.resources.push_async_callback(connection.close)
     producer = await open_producer(kafka)
     process.resources.push_async_callback(producer.stop)
@@ -137,7 +125,7 @@ async def build_api(process: Process) -> None:
     dsn = required(stack.postgres, "postgres")
     pool = await open_pool(dsn, application="stocktide-ledger-api", size_max=8)
     process.resources.push_async_callback(pool.close)
-    connection = _BatchConnection(dsn)
+    connection = LastingConnection(dsn, application="stocktide-ledger-worker")
     process.resources.push_async_callback(connection.close)
     handler = LedgerHandler(connection, pool, clock, woken=_nothing, released=_nothing)
     application = api.create(pool, handler, LedgerStates(pool), process.health)

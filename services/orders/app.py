@@ -18,7 +18,7 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
-from shared.postgres.connecting import TRANSIENT, Connection, connect, open_pool
+from shared.postgres.connecting import TRANSIENT, LastingConnection, open_pool
 from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
@@ -26,23 +26,6 @@ from shared.runtime.settings import StackSettings, required
 from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
-
-
-class _BatchConnection:
-    """The worker's dedicated connection, made anew when it was lost."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: Connection | None = None
-
-    async def __call__(self) -> Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._dsn, application="stocktide-orders-worker")
-        return self._connection
-
-    async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close(timeout=2)
 
 
 async def build(process: Process) -> None:
@@ -53,7 +36,7 @@ async def build(process: Process) -> None:
     dsn, kafka = required(stack.postgres, "postgres"), required(stack.kafka, "kafka")
     pool = await open_pool(dsn, application="stocktide-orders", size_max=6)
     process.resources.push_async_callback(pool.close)
-    connection = _BatchConnection(dsn)
+    connection = LastingConnection(dsn, application="stocktide-orders-worker")
     process.resources.push_async_callback(connection.close)
     producer = await open_producer(kafka)
     process.resources.push_async_callback(producer.stop)

@@ -64,6 +64,26 @@ async def connect(
     )
 
 
+class LastingConnection:
+    """A worker's dedicated connection for its batches, made anew when it was lost."""
+
+    def __init__(self, dsn: str, *, application: str) -> None:
+        self._dsn = dsn
+        self._application = application
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    async def __call__(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """The open connection. Raises what `connect` raises."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._dsn, application=self._application)
+        return self._connection
+
+    async def close(self) -> None:
+        """Close it, if there is one."""
+        if self._connection is not None:
+            await self._connection.close(timeout=2)
+
+
 async def open_pool(dsn: str, *, application: str, size_max: int = 8, size_min: int = 1) -> Pool:
     """A pool for short statements of API processes; use `pool.acquire(timeout=…)` always."""
     return await asyncpg.create_pool(
