@@ -58,4 +58,15 @@ class Connector(Protocol):
         ...
 
 
-__all__ = ["Answer", "ChannelAway", "Connector"]
+class DeferredConnector(Connector, Protocol):
+    """A channel that takes a batch now and works it off later (`is_synchronous` is False)."""
+
+    async def result(self, receipt: str, batch: Sequence[Desired]) -> Answer | None:
+        """What became of an accepted batch; None while the channel is still at it.
+
+        Raises ChannelAway when the channel cannot be asked.
+        """
+        ...
+
+
+__all__ = ["Answer", "ChannelAway", "Connector", "DeferredConnector"]

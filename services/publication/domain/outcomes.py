@@ -44,7 +44,24 @@ class Unknown:
     detail: str = ""
 
 
-Outcome = Acknowledged | Refused | Throttled | Failed | Unknown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """The compare failed and nothing was applied: the channel shows `found`, not what we thought.
+
+    `found` is None where the channel does not say what it shows.
+    """
+
+    found: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Taken to be worked off later under the channel's own `receipt`, which tells the outcome."""
+
+    receipt: str
+
+
+Outcome = Acknowledged | Refused | Throttled | Failed | Unknown | Stale | Accepted
 
 
 class Fate(StrEnum):
@@ -55,6 +72,7 @@ class Fate(StrEnum):
     THROTTLED = "throttled"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    STALE = "stale"
     CONFIRMED = "confirmed_by_read_back"
     CONTRADICTED = "contradicted_by_read_back"
     SHADOWED = "shadowed"
@@ -106,6 +124,15 @@ def consequence(desired: Desired, outcome: Outcome, *, can_read_back: bool) -> C
             return Consequence(
                 fate=Fate.UNKNOWN, then=Then.IN_DOUBT if can_read_back else Then.RETRIED,
                 desired=replace(again, shown=None), code=outcome.code, detail=outcome.detail,
+            )  # fmt: skip
+        case Stale():
+            return Consequence(
+                fate=Fate.STALE, then=Then.RETRIED, desired=replace(desired, shown=outcome.found)
+            )
+        case Accepted():
+            return Consequence(
+                fate=Fate.UNKNOWN, then=Then.IN_DOUBT if can_read_back else Then.RETRIED,
+                desired=replace(desired, shown=None), code="accepted", detail=outcome.receipt,
             )  # fmt: skip
         case _:
             assert_never(outcome)
