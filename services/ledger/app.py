@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 # Two full batches behind, nobody waits for a single state: what is overtaken at once is spared.
 GATHER_FROM_LAG = 20_000
-GATHER_SECONDS = 0.5
+GATHER_SECONDS = 2.0
 TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name)
 
 

@@ -89,6 +89,8 @@ def identity_of(headers: Headers) -> tuple[str, str] | None:
         return None
     if not (0 < len(source) <= _ATTRIBUTE_LENGTH and 0 < len(id_) <= _ATTRIBUTE_LENGTH):
         return None
+    if source.isprintable() and id_.isprintable():  # the common case, at a tenth of the cost
+        return source, id_
     return None if _CONTROL.search(source) or _CONTROL.search(id_) else (source, id_)
 
 

@@ -122,7 +122,7 @@ def columns_of(
     columns.ids = [fact.event_id for fact in done]
     columns.types = [fact.movement.type.value for fact in done]
     columns.quantities = [fact.movement.quantity for fact in done]
-    columns.occurred = [fact.movement.occurred_at for fact in done]
+    columns.occurred = [fact.moment for fact in done]
     columns.details = [details_of(fact.movement) for fact in done]
     columns.partitions = [fact.message.partition for fact in done]
     columns.offsets = [fact.message.offset for fact in done]

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from asyncpg.pgproto.pgproto import UUID
 
@@ -21,14 +22,17 @@ ANCHORS = frozenset({MovementType.OPENING, MovementType.COUNT})
 MOVES_ORDER_LINE = frozenset({MovementType.SHIPMENT, MovementType.SALE})
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A movement that was read, with its id and its source."""
+class Fact(NamedTuple):
+    """A movement that was read, with its id, its source, and its moment in UTC.
+
+    A tuple, since one is made per event of a drain.
+    """
 
     message: Message
     event_id: UUID
     source: str
     movement: StockMovement
+    moment: datetime
 
 
 @dataclass(slots=True)
@@ -43,7 +47,7 @@ class Facts:
 
 async def read_movements(messages: Sequence[Message], now: datetime, facts: Facts) -> None:
     """Decode, identify and sort out; yields to the event loop every thousand messages."""
-    seen: dict[UUID, Fact] = {}
+    seen: dict[bytes, Fact] = {}
     latest = now + SKEW_MAX
     for start in range(0, len(messages), YIELD_EVERY):
         chunk = messages[start : start + YIELD_EVERY]
@@ -57,7 +61,7 @@ def _sort_out(
     message: Message,
     movement: StockMovement | Undecodable,
     latest: datetime,
-    seen: dict[UUID, Fact],
+    seen: dict[bytes, Fact],
     facts: Facts,
 ) -> None:
     if isinstance(movement, Undecodable):
@@ -68,7 +72,7 @@ def _sort_out(
     fact = _identify(message, movement)
     if isinstance(fact, Refusal):
         facts.refusals.append(fact)
-    elif movement.occurred_at > latest:
+    elif fact.moment > latest:
         facts.refusals.append(
             Refusal(
                 message=message,
@@ -86,7 +90,7 @@ def _sort_out(
                 "the message is replayed after an upgrade",
             )
         )
-    elif (before := seen.setdefault(fact.event_id, fact)) is not fact:
+    elif (before := seen.setdefault(fact.event_id.bytes, fact)) is not fact:
         _note_twin(before, fact, facts)
     elif movement.type in ANCHORS:
         facts.anchors.append(fact)
@@ -107,8 +111,9 @@ def _identify(message: Message, movement: StockMovement) -> Fact | Refusal:
     document: DocumentKey | None = None
     if (paper := movement.document) is not None:
         document = (paper.kind, paper.number, paper.line)
-    seconds = int(movement.occurred_at.timestamp())
-    return Fact(message, UUID(event_id(source, ce_id, seconds, document)), source, movement)
+    moment = movement.occurred_at.astimezone(UTC)  # once: asyncpg asks for it too
+    id_ = event_id(source, ce_id, int(moment.timestamp()), document)
+    return Fact(message, UUID(id_), source, movement, moment)
 
 
 def _note_twin(before: Fact, fact: Fact, facts: Facts) -> None:
