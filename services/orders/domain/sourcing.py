@@ -37,8 +37,16 @@ class Sourcing(Protocol):
     def rank(self, demand: Demand) -> Preference: ...
 
 
+# What is sent to a customer's door may come in two parcels; who collects comes once.
+MAY_COME_IN_PARTS = frozenset({None, "home"})
+
+
 class PoolOrder:
-    """The place that was chosen from outside, else the channel's pool in its own order."""
+    """The place that was chosen from outside, else the channel's pool in its own order.
+
+    A channel is shown the sum over its pool, so that a line may need two places: it is split where
+    no place alone can serve it, unless the customer collects it.
+    """
 
     def rank(self, demand: Demand) -> Preference:
         """A chosen place that came out short is chosen no longer."""
@@ -46,4 +54,7 @@ class PoolOrder:
         if chosen is not None and chosen not in demand.short_at:
             return Preference(candidates=(chosen,))
         places = dict.fromkeys(demand.pool)
-        return Preference(candidates=tuple(p for p in places if p not in demand.short_at))
+        return Preference(
+            candidates=tuple(p for p in places if p not in demand.short_at),
+            may_split=demand.method in MAY_COME_IN_PARTS,
+        )

@@ -35,7 +35,7 @@ def known(**overrides: object) -> Known:
 def a_wish(**overrides: object) -> Wish:
     """Two units of S1 from L1 or L2."""
     told: dict[str, object] = {
-        "sku": "S1", "wanted": 2, "candidates": ("L1", "L2"), "may_split": False,
+        "sku": "S1", "wanted": 2, "candidates": ("L1", "L2"), "may_split": True,
         "channel": "web", "method": None, "requested_for": None, "ordered_at": NINE,
     }  # fmt: skip
     return Wish(**(told | overrides))  # type: ignore[arg-type]  # fields by name

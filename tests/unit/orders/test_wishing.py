@@ -235,3 +235,21 @@ def test_what_has_ended_stays_known_and_what_begins_later_is_known_already(
 
 def test_no_record_is_nothing() -> None:
     assert record_at([], NINE) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "may_split"),
+    [
+        pytest.param(None, True, id="a_channel_that_names_no_method_sends"),
+        pytest.param("home", True, id="two_parcels_may_come_home"),
+        pytest.param("collect", False, id="nobody_collects_at_two_places"),
+        pytest.param("locker", False, id="nor_from_two_lockers"),
+    ],
+)
+def test_a_line_of_the_pool_is_split_unless_it_is_collected(
+    method: str | None, may_split: bool
+) -> None:
+    wish = decided(an_order(a_line(method=method)), known())
+
+    assert isinstance(wish, Wish)
+    assert wish.may_split is may_split
