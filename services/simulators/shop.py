@@ -100,6 +100,10 @@ class Shop:
         self._last_id += 1
         return self._last_id
 
+    def count_from(self, number: int) -> None:
+        """What comes next has this number or a higher one: a shop whose past is not simulated."""
+        self._last_id = max(self._last_id, number - 1)
+
     def add(self, entry: Entry) -> Entry:
         """Put an entry in, under the id it has."""
         self.entries[entry.id] = entry
@@ -164,8 +168,12 @@ class Shop:
         order.status, order.modified_us = status, now_us
         self._move_stock(order, now_us)
 
-    def refund(self, order: Order, quantities: dict[int, int], now_us: int) -> dict[str, Any]:
-        """Take units back (line id → units) and restock them; with all of them it is refunded."""
+    def refund(
+        self, order: Order, quantities: dict[int, int], now_us: int, *, restocks: bool = True
+    ) -> dict[str, Any]:
+        """Take units back (line id → units), and restock them if asked (`api_restock`, which is
+        the default); with all of them the order is refunded.
+        """
         by_id = {line.id: line for line in order.lines}
         for line_id, quantity in quantities.items():
             line = by_id.get(line_id)
@@ -173,7 +181,8 @@ class Shop:
                 raise ShopError("woocommerce_rest_invalid_order_refund", "Invalid refund.", 400)
         for line_id, quantity in quantities.items():
             by_id[line_id].refunded += quantity
-            _add(by_id[line_id].entry, quantity, now_us)
+            if restocks:
+                _add(by_id[line_id].entry, quantity, now_us)
         refund = {"id": self.new_id(), "reason": "", "total": "0.00"}
         order.refunds.append(refund)
         order.modified_us = now_us

@@ -217,7 +217,8 @@ class WooCommerceSimulator:
         order, body = self._order_of(request), await json_of(request)
         lines = _list_of(body.get("line_items"))
         quantities = {int(line["id"]): int(line["quantity"]) for line in lines}
-        refund = self.shop.refund(order, quantities, self._now_us())
+        restocks = body.get("api_restock", True) is True
+        refund = self.shop.refund(order, quantities, self._now_us(), restocks=restocks)
         self.webhooks.tell("order.updated", order.view())
         return JSONResponse(refund, status_code=201)
 
