@@ -27,6 +27,10 @@ SERVICES = (
         port=8712, port_variable="STOCKTIDE_LEDGER_API_PORT",
     ),
     Service(
+        name="catalog", target="services.catalog.app:main", schema="catalog",
+        port=8761, port_variable="STOCKTIDE_CATALOG_PORT",
+    ),
+    Service(
         name="ingestion", target="services.ingestion.app:main", schema="ingestion",
         port=8751, port_variable="STOCKTIDE_INGESTION_PORT",
     ),

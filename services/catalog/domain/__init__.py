@@ -1,0 +1,1 @@
+"""What is true of reference data, and what may enter it."""

@@ -1,0 +1,1 @@
+"""Records from messages and files, checked and kept; answers to what is asked of them."""
