@@ -1,5 +1,6 @@
-"""HTTP of publication: what was told, how a listing stands, how a channel does, full resyncs."""
+"""HTTP of publication: what was told, how a channel does, full resyncs, pauses."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query
@@ -21,12 +22,27 @@ class ResyncRequest(BaseModel):
     confirm: bool = False
 
 
+class Figures(StrEnum):
+    """What a pause leaves in the channel: what it shows now, or every figure told once more."""
+
+    LEAVE = "leave"
+    RESTORE = "restore"
+
+
+class PauseRequest(BaseModel):
+    """`restore` runs a full resync first, guarded like any other; the silence follows it."""
+
+    figures: Figures = Figures.LEAVE
+    confirm: bool = False
+
+
 def create(store: Store, engine: Engine, clock: Clock, health: Health) -> FastAPI:
     """The application."""
     app = FastAPI(title="Stocktide publication", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
     app.include_router(_ledger(store))
     app.include_router(_channels(store, engine, clock))
+    app.include_router(_pauses(store, engine, clock))
     return app
 
 
@@ -56,23 +72,59 @@ def _channels(store: Store, engine: Engine, clock: Clock) -> APIRouter:
     @router.get("/v1/channels/{channel}/status")
     async def status(channel: str) -> dict[str, Any]:
         _require(engine, channel)
-        return status_of(engine, channel, clock)
+        is_paused = await store.is_paused(channel)
+        return status_of(engine, channel, clock) | {"is_paused": is_paused}
 
     @router.post("/v1/channels/{channel}/resync", status_code=202)
     async def resync(channel: str, request: ResyncRequest) -> dict[str, Any]:
         """Tell every listing anew. 409 while one is running, or when too much would change."""
         _require(engine, channel)
-        radius = await measure(store, channel)
-        stopped = guard(radius, is_confirmed=request.confirm)
-        if isinstance(stopped, Stopped):
-            raise HTTPException(409, {"refused": stopped.rule, **_numbers(radius)})
-        resync_id = await store.begin_resync(channel, radius, is_confirmed=request.confirm)
-        if resync_id is None:
-            raise HTTPException(409, {"refused": "resync_running", **_numbers(radius)})
+        if await store.is_paused(channel):
+            raise HTTPException(409, {"refused": "paused"})
+        resync_id, radius = await _begin_resync(store, channel, is_confirmed=request.confirm)
         engine.begin_resync(channel)
         return {"resync_id": resync_id, **_numbers(radius)}
 
     return router
+
+
+def _pauses(store: Store, engine: Engine, clock: Clock) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/channels/{channel}/pause", status_code=202)
+    async def pause(channel: str, request: PauseRequest) -> dict[str, Any]:
+        """Tell the channel nothing any more, now or after a resync. 409 as for a resync."""
+        _require(engine, channel)
+        resync_id: int | None = None
+        if request.figures is Figures.RESTORE:
+            resync_id, _ = await _begin_resync(store, channel, is_confirmed=request.confirm)
+        await store.pause(channel, resync_id, clock.now())
+        engine.begin_resync(channel)
+        return {"channel": channel, "figures": request.figures, "resync_id": resync_id}
+
+    @router.post("/v1/channels/{channel}/resume")
+    async def resume(channel: str) -> dict[str, Any]:
+        """Tell the channel again, and first what has changed meanwhile."""
+        _require(engine, channel)
+        was_paused = await store.resume(channel, clock.now())
+        engine.reload([channel])
+        return {"channel": channel, "was_paused": was_paused}
+
+    return router
+
+
+async def _begin_resync(
+    store: Store, channel: str, *, is_confirmed: bool
+) -> tuple[int, BlastRadius]:
+    """A guarded resync's id. Raises 409 while one is running, or when too much would change."""
+    radius = await measure(store, channel)
+    stopped = guard(radius, is_confirmed=is_confirmed)
+    if isinstance(stopped, Stopped):
+        raise HTTPException(409, {"refused": stopped.rule, **_numbers(radius)})
+    resync_id = await store.begin_resync(channel, radius, is_confirmed=is_confirmed)
+    if resync_id is None:
+        raise HTTPException(409, {"refused": "resync_running", **_numbers(radius)})
+    return resync_id, radius
 
 
 async def measure(store: Store, channel: str) -> BlastRadius:
@@ -100,6 +152,7 @@ def status_of(engine: Engine, channel: str, clock: Clock) -> dict[str, Any]:
         "is_serving": lane.is_serving,
         "queued": len(lane.queue),
         "busy": lane.queue.busy,
+        "awaited": len(lane.receipts),
         "breaker": lane.traffic.breaker_state(now).value,
         "wait_seconds": wait,
         "batch_max": lane.traffic.batch_max,

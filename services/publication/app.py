@@ -6,14 +6,16 @@ import uuid
 
 from services.publication import api, metrics
 from services.publication.channels import Connector
+from services.publication.channels.mirakl import Mirakl, Pace
+from services.publication.channels.shopify import Shopify
 from services.publication.channels.woocommerce import WooCommerce
 from services.publication.engine import Engine, Lane, LaneOptions
 from services.publication.engine.owning import Owning
-from services.publication.handlers import PublicationHandler
+from services.publication.handlers import HearingHandler, PublicationHandler
 from services.publication.repository.publishing import Publications
 from services.publication.repository.store import Store
-from services.publication.settings import PublicationSettings, WooCommerceShop
-from shared.contracts.topics import AVAILABILITY, REFERENCE_DATA
+from services.publication.settings import MiraklShop, PublicationSettings, Shop, ShopifyShop
+from shared.contracts.topics import ALLOCATIONS, AVAILABILITY, ORDERS, REFERENCE_DATA
 from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
@@ -26,10 +28,29 @@ from shared.runtime.settings import StackSettings, required
 from shared.runtime.waiting import wait_for_event
 
 TOPICS = (AVAILABILITY.name, REFERENCE_DATA.name)
+HEARD = (ORDERS.name, ALLOCATIONS.name)
+PATIENCE_SECONDS = 0.5  # from an order's moment of counting until its lane has looked again
 
 
-def connector_of(shop: WooCommerceShop) -> Connector:
+def connector_of(shop: Shop) -> Connector:
     """The connector that speaks the shop's protocol."""
+    if isinstance(shop, ShopifyShop):
+        return Shopify(
+            url=shop.url, access_token=shop.access_token.get_secret_value(),
+            location_id=shop.location_id, api_version=shop.api_version,
+            token_header=shop.token_header, batch_max=shop.batch_max,
+            calls_at_once=shop.calls_at_once, timeout_seconds=shop.timeout_seconds,
+        )  # fmt: skip
+    if isinstance(shop, MiraklShop):
+        pace = Pace(
+            import_seconds=shop.import_seconds, status_seconds=shop.status_seconds,
+            report_seconds=shop.report_seconds, patience_seconds=shop.patience_seconds,
+        )  # fmt: skip
+        return Mirakl(
+            url=shop.url, api_key=shop.api_key.get_secret_value(), shop_id=shop.shop_id,
+            warehouse_code=shop.warehouse_code, batch_max=shop.batch_max, pace=pace,
+            timeout_seconds=shop.timeout_seconds,
+        )  # fmt: skip
     return WooCommerce(
         url=shop.url, key=shop.key.get_secret_value(), secret=shop.secret.get_secret_value(),
         batch_max=shop.batch_max, calls_at_once=shop.calls_at_once,
@@ -53,9 +74,29 @@ def compose(
     store = Store(pool, {name: c.descriptor.quantity_max for name, c in connectors.items()})
     lanes: dict[str, tuple[Lane, Owning]] = {}
     for name, connector in connectors.items():
-        lane = Lane(name, connector, store, clock, random.Random(), call_id)  # noqa: S311  (jitter is no secret)
+        rng = random.Random()  # noqa: S311  (jitter is no secret)
+        patience = options.heard_after_seconds + PATIENCE_SECONDS
+        lane = Lane(name, connector, store, clock, rng, call_id, patience)
         lanes[name] = lane, Owning(lane, store, clock, owner, options)
-    return store, Engine(lanes, store, clock, call_id)
+    return store, Engine(lanes, store, clock, call_id, options.unheard_seconds_max)
+
+
+def hear_orders(
+    process: Process, kafka: str, store: Store, positions: Positions, clock: Clock,
+    options: LaneOptions,
+) -> None:  # fmt: skip
+    """A consumer of its own: a wave of orders never stands before a figure."""
+    hearing = Consuming(
+        ConsumerOptions(
+            servers=kafka, group="publication-orders", topics=HEARD, batch_max=lambda: 500
+        ),
+        HearingHandler(store, options.heard_after_seconds),
+        positions,
+        clock,
+        process.closing,
+    )
+    process.add("hear", hearing.run)
+    process.health.add("orders", lambda: None if hearing.is_ready else "no partitions yet")
 
 
 async def build(process: Process) -> None:
@@ -71,19 +112,24 @@ async def build(process: Process) -> None:
         process.resources.push_async_callback(connector.close)
     owner = f"{socket.gethostname()}/{new_id()}"
     options = LaneOptions(
-        lease_seconds=settings.lease_seconds, renew_seconds=settings.renew_seconds
-    )
+        lease_seconds=settings.lease_seconds, renew_seconds=settings.renew_seconds,
+        heard_after_seconds=settings.heard_after_seconds,
+        unheard_seconds_max=settings.unheard_seconds_max,
+    )  # fmt: skip
     store, engine = compose(pool, connectors, clock, owner, options)
     process.resources.push_async_callback(store.close)
     relay = Relay(Publications(pool, clock.now), producer, lambda: {0}, process.closing)
     handler = PublicationHandler(store, engine, clock, woken=relay.wake)
+    positions = Positions(pool, schema="publication", owner=owner)
+    if any(connector.descriptor.can_compare_and_set for connector in connectors.values()):
+        hear_orders(process, kafka, store, positions, clock, options)
     consuming = Consuming(
         ConsumerOptions(
             servers=kafka, group="publication", topics=TOPICS,
             batch_max=lambda: settings.batch_max,
         ),
         handler,
-        Positions(pool, schema="publication", owner=owner),
+        positions,
         clock,
         process.closing,
     )  # fmt: skip

@@ -2,12 +2,13 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-PROPAGATION = Histogram(
-    "stocktide_propagation_seconds",
-    "From the computation of a figure to its call's start, per value sent.",
-    ["channel"],
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.06, 0.1, 0.3, 1, 3, 10, 60, 300),
+from shared.telemetry.metrics import (
+    CONSUMER_LAG_MESSAGES,
+    MESSAGE_HANDLING_SECONDS,
+    PROPAGATION_SECONDS,
 )
+
+PROPAGATION = PROPAGATION_SECONDS
 CALLS = Histogram(
     "stocktide_channel_call_seconds",
     "Calls to a channel, by the outcome of the call as a whole.",
@@ -26,9 +27,11 @@ UNTOLD = Counter(
     "Figures for channels that no connector is configured for.",
 )
 MESSAGES = Counter("stocktide_publication_messages_total", "Messages by their fate.", ["fate"])
-LAG = Gauge("stocktide_publication_lag_messages", "Messages behind the log's end.")
-FOLD_SECONDS = Histogram(
-    "stocktide_publication_fold_seconds",
-    "Time of one batch's transaction.",
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2),
+LAG = CONSUMER_LAG_MESSAGES.labels("publication")
+FOLD_SECONDS = MESSAGE_HANDLING_SECONDS.labels("publication", "batch", "applied")
+DRIFT = Counter(
+    "stocktide_publication_drift_units_total",
+    "Units that a channel shows other than any order explains, by either sign.",
+    ["channel"],
 )
+HEARD = Counter("stocktide_publication_heard_lines_total", "Order lines counted as heard.")

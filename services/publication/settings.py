@@ -1,6 +1,6 @@
 """Settings of publication: `STOCKTIDE_PUBLICATION_…` or the table `[publication]`."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -23,6 +23,55 @@ class WooCommerceShop(BaseModel):
     timeout_seconds: float = Field(5.0, gt=0, le=60)
 
 
+# From 2026-01 on a quantity is compared with `changeFromQuantity`, and a call has its key.
+VERSIONS = r"^((202[6-9]|20[3-9][0-9])-(01|04|07|10)|unstable)$"
+
+
+class ShopifyShop(BaseModel):
+    """How one Shopify shop is reached, and its location that is fed.
+
+    The token is that of an app with `read_inventory` and `write_inventory`; the name of its header
+    is (unverified).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["shopify"]
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    access_token: SecretStr
+    location_id: str = Field(pattern=r"^(gid://shopify/Location/)?[0-9]{1,18}$")
+    api_version: str = Field("2026-04", pattern=VERSIONS)
+    token_header: str = Field("X-Shopify-Access-Token", pattern=r"^[A-Za-z0-9-]+$")
+    batch_max: int = Field(250, ge=1, le=250)
+    calls_at_once: int = Field(1, ge=1, le=8)
+    timeout_seconds: float = Field(5.0, gt=0, le=60)
+
+
+class MiraklShop(BaseModel):
+    """How a shop on one Mirakl marketplace is reached, and how often.
+
+    The documented limits are one import and one report a minute and one look at a status in 15
+    seconds. Shorter intervals are for simulators: a marketplace's operator would object.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["mirakl"]
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    api_key: SecretStr
+    shop_id: int | None = Field(None, ge=1)
+    warehouse_code: str = Field("", max_length=100)
+    batch_max: int = Field(50_000, ge=1, le=100_000)
+    import_seconds: float = Field(61.0, gt=0)
+    status_seconds: float = Field(16.0, gt=0)
+    report_seconds: float = Field(61.0, gt=0)
+    patience_seconds: float = Field(1_800.0, ge=60)
+    timeout_seconds: float = Field(30.0, gt=0, le=60)
+
+
+Shop = Annotated[WooCommerceShop | ShopifyShop | MiraklShop, Field(discriminator="kind")]
+
+
 class PublicationSettings(Settings):
     """Which channels are told, how, and where publication's HTTP listens."""
 
@@ -30,10 +79,17 @@ class PublicationSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="STOCKTIDE_PUBLICATION_")
 
     port: int = Field(8731, ge=0, le=65535, description="HTTP of publication")
-    channels: dict[str, WooCommerceShop] = Field(
+    channels: dict[str, Shop] = Field(
         default_factory=dict,
         description='JSON: {"<channel>": {"kind": "woocommerce", "url": …, "key": …, "secret": …}}',
     )
     batch_max: int = Field(2_000, ge=1, le=20_000, description="messages of one batch at most")
     lease_seconds: float = Field(9.0, gt=0, description="how long a channel stays owned unrenewed")
     renew_seconds: float = Field(2.0, gt=0, description="how often its lease is renewed")
+    heard_after_seconds: float = Field(
+        1.0, gt=0, le=60,
+        description="how long after the ledger's answer every figure includes an order",
+    )  # fmt: skip
+    unheard_seconds_max: float = Field(
+        900.0, gt=0, description="how long a channel's sale may stay unheard before it is dropped"
+    )

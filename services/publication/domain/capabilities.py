@@ -18,7 +18,9 @@ class Descriptor:
     `batch_max` counts listings in a call; `calls_per_second` is None where the channel names no
     limit; `calls_at_once` calls may be out together, never two for one listing;
     `listing_calls_per_day` is a budget per listing; `quantity_max` the largest value it can show.
-    `call_seconds_max` is the call's timeout: after it the outcome is unknown.
+    `call_seconds_max` is the call's timeout: after it the outcome is unknown. Where a call is only
+    accepted and worked off later (`is_synchronous` False), its result is asked for every
+    `result_seconds`, and is unknown after `result_seconds_max`.
     """
 
     kind: str
@@ -36,9 +38,32 @@ class Descriptor:
     listing_calls_per_day: int | None = None
     quantity_max: int | None = None
     call_seconds_max: float = 5.0
+    result_seconds: float = 5.0
+    result_seconds_max: float = 900.0
 
     def __post_init__(self) -> None:
         assert self.batch_max >= 1, self
         assert self.read_back_max >= 1, self
         assert self.calls_at_once >= 1, self
         assert self.call_seconds_max > 0, self
+        assert 0 < self.result_seconds <= self.result_seconds_max, self
+        assert self.listing_calls_per_day is None or self.listing_calls_per_day >= 1, self
+
+
+class NotBuilt(ValueError):  # noqa: N818  (it names what is the matter, like Fenced)
+    """A descriptor asks for what the engine does not do; says which and what to do instead."""
+
+
+def require_built(channel: str, descriptor: Descriptor) -> None:
+    """Refuse a channel at start rather than tell it something wrong. Raises NotBuilt."""
+    if descriptor.write is Write.DELTA:
+        raise NotBuilt(
+            f"channel {channel!r} ({descriptor.kind}) wants changes (write=delta), and the engine "
+            "tells absolute quantities only: a change whose answer is lost cannot be sent again. "
+            "Give its connector an absolute write"
+        )
+    if descriptor.is_per_location:
+        raise NotBuilt(
+            f"channel {channel!r} ({descriptor.kind}) wants a figure per location, and the engine "
+            "tells one figure per listing. Configure it to be fed at one location"
+        )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
+from services.publication.domain import unheard
 from services.publication.domain.wanting import Desired
 
 
@@ -76,6 +77,7 @@ class Fate(StrEnum):
     CONFIRMED = "confirmed_by_read_back"
     CONTRADICTED = "contradicted_by_read_back"
     SHADOWED = "shadowed"
+    ACCEPTED = "accepted"
 
 
 class Then(StrEnum):
@@ -84,6 +86,8 @@ class Then(StrEnum):
     SETTLED = "settled"
     RETRIED = "retried"
     IN_DOUBT = "in_doubt"
+    AWAITED = "awaited"
+    """The attempt stays open: the channel will tell its result when asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,17 +101,26 @@ class Consequence:
     detail: str = ""
 
 
-def consequence(desired: Desired, outcome: Outcome, *, can_read_back: bool) -> Consequence:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """What answers are judged with: the channel's abilities, and when, in seconds since 1970."""
+
+    can_read_back: bool = True
+    can_compare_and_set: bool = False
+    at: float = 0.0
+
+
+def consequence(desired: Desired, outcome: Outcome, judging: Judging) -> Consequence:
     """What one answer means for the listing it speaks of.
 
     A refused value leaves what is shown as it was: the next version asks again. An unknown
     outcome is read back where the channel can, else the latest value is sent again.
     """
-    again = replace(desired, failures=desired.failures + 1)
     match outcome:
         case Acknowledged():
-            told = replace(desired, shown=desired.value, failures=0, is_resync=False)
-            return Consequence(fate=Fate.ACKNOWLEDGED, then=Then.SETTLED, desired=told)
+            return Consequence(
+                fate=Fate.ACKNOWLEDGED, then=Then.SETTLED, desired=_taken(desired, judging)
+            )
         case Refused():
             return Consequence(
                 fate=Fate.REFUSED, then=Then.SETTLED, desired=desired,
@@ -116,37 +129,72 @@ def consequence(desired: Desired, outcome: Outcome, *, can_read_back: bool) -> C
         case Throttled():
             return Consequence(fate=Fate.THROTTLED, then=Then.RETRIED, desired=desired)
         case Failed():
+            again = replace(desired, failures=desired.failures + 1)
             return Consequence(
                 fate=Fate.FAILED, then=Then.RETRIED, desired=again,
                 code=outcome.code, detail=outcome.detail,
             )  # fmt: skip
         case Unknown():
             return Consequence(
-                fate=Fate.UNKNOWN, then=Then.IN_DOUBT if can_read_back else Then.RETRIED,
-                desired=replace(again, shown=None), code=outcome.code, detail=outcome.detail,
+                fate=Fate.UNKNOWN, then=_after_unknown(judging),
+                desired=replace(desired, shown=None, failures=desired.failures + 1),
+                code=outcome.code, detail=outcome.detail,
             )  # fmt: skip
         case Stale():
-            return Consequence(
-                fate=Fate.STALE, then=Then.RETRIED, desired=replace(desired, shown=outcome.found)
-            )
+            return _stale(desired, outcome.found, judging)
         case Accepted():
             return Consequence(
-                fate=Fate.UNKNOWN, then=Then.IN_DOUBT if can_read_back else Then.RETRIED,
-                desired=replace(desired, shown=None), code="accepted", detail=outcome.receipt,
-            )  # fmt: skip
+                fate=Fate.ACCEPTED, then=Then.AWAITED, desired=desired, detail=outcome.receipt
+            )
         case _:
             assert_never(outcome)
 
 
-def read_back(desired: Desired, found: int | None) -> Consequence:
+def read_back(desired: Desired, found: int | None, judging: Judging) -> Consequence:
     """What the channel shows settles an unknown outcome: as sent, or something else.
 
     `found` is None where the channel has no such listing or shows no quantity for it. What it
     shows is news in either case: the value is sent again only where it differs.
     """
     if found == desired.value:
-        told = replace(desired, shown=found, failures=0, is_resync=False)
+        told = _taken(desired, judging)
         return Consequence(fate=Fate.CONFIRMED, then=Then.SETTLED, desired=told)
+    basis = unheard.UNKNOWN
+    if judging.can_compare_and_set and found is not None:
+        basis = unheard.found_in_doubt(
+            desired.basis, desired.value, found, desired.heard, desired.listing.units, judging.at
+        )
     return Consequence(
-        fate=Fate.CONTRADICTED, then=Then.RETRIED, desired=replace(desired, shown=found)
+        fate=Fate.CONTRADICTED, then=Then.RETRIED, desired=desired.upon(found, basis)
     )
+
+
+def _taken(desired: Desired, judging: Judging) -> Desired:
+    told = replace(desired, shown=desired.value, failures=0, is_resync=False)
+    if not judging.can_compare_and_set:
+        return told
+    basis = unheard.written(desired.basis, desired.value, desired.heard, judging.at)
+    return replace(told, basis=basis)
+
+
+def _after_unknown(judging: Judging) -> Then:
+    return Then.IN_DOUBT if judging.can_read_back else Then.RETRIED
+
+
+def _stale(desired: Desired, found: int | None, judging: Judging) -> Consequence:
+    """The compare failed, nothing was applied: what is shown is news of sales not heard of yet.
+
+    Where the channel does not say what it shows, it is read back; where it cannot be, the next
+    call compares with nothing.
+    """
+    if found is None:
+        return Consequence(
+            fate=Fate.STALE, then=_after_unknown(judging),
+            desired=desired if judging.can_read_back else desired.upon(None, unheard.UNKNOWN),
+        )  # fmt: skip
+    before = desired.basis
+    if before.shown is None:  # told before anything was kept of it
+        before = unheard.Basis(shown=desired.shown, heard=desired.heard)
+    units = desired.listing.units
+    basis = unheard.found(before, found, desired.heard, units, judging.at)
+    return Consequence(fate=Fate.STALE, then=Then.RETRIED, desired=desired.upon(found, basis))

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from services.publication.domain.unheard import UNKNOWN, Basis
 from services.publication.domain.wanting import Desired, Listing, Urgency
 
 Rank = tuple[int, int, int]
@@ -64,7 +65,7 @@ class Queue:
         listing_id = desired.listing_id
         if (busy := self._busy.get(listing_id)) is not None:
             latest = newer(busy.waiting or replace(busy.sent, is_resync=False), desired)
-            busy.waiting = latest if latest.version > busy.sent.version else busy.waiting
+            busy.waiting = latest if latest.age > busy.sent.age else busy.waiting
             return None
         rank, waiting = self._queued.get(listing_id, (None, None))
         waiting = waiting or self._delayed.get(listing_id)
@@ -112,19 +113,26 @@ class Queue:
         assert desired.listing_id not in self, desired
         self._busy[desired.listing_id] = _Busy(desired)
 
-    def release(self, listing_id: int, shown: int | None) -> Desired | None:
+    def release(self, listing_id: int, shown: int | None, basis: Basis = UNKNOWN) -> Desired | None:
         """The value's fate is known; returns what waited if `shown` has satisfied it."""
         waiting = self._busy.pop(listing_id).waiting
-        return None if waiting is None else self.put(replace(waiting, shown=shown))
+        return None if waiting is None else self.put(waiting.upon(shown, basis))
 
     def drop(self, listing_id: int) -> Desired | None:
         """Release a listing whose value never went; returns what waited meanwhile."""
         return self._busy.pop(listing_id).waiting
 
+    def forget(self, listing_id: int) -> None:
+        """Drop what waits for a listing that is not busy: it will be read anew."""
+        assert listing_id not in self._busy, listing_id
+        self._queued.pop(listing_id, None)
+        self._delayed.pop(listing_id, None)
+
     def retry(self, desired: Desired, until: float) -> Desired | None:
         """Release a listing and keep its latest value back; returns it if it is shown already."""
         latest = self._busy.pop(desired.listing_id).waiting or desired
-        latest = replace(latest, shown=desired.shown, failures=desired.failures)
+        latest = latest.upon(desired.shown, desired.basis)
+        latest = replace(latest, failures=desired.failures)
         if latest.is_satisfied:
             return latest
         self.delay(latest, until)
@@ -168,11 +176,11 @@ class Queue:
 
 
 def newer(waiting: Desired | None, arrived: Desired) -> Desired:
-    """The one of the higher version; a resync asked for is not forgotten."""
+    """The one that knows more; a resync asked for is not forgotten."""
     if waiting is None:
         return arrived
-    if arrived.version < waiting.version:
+    if arrived.age < waiting.age:
         return waiting
-    if arrived.version == waiting.version and waiting.is_resync >= arrived.is_resync:
+    if arrived.age == waiting.age and waiting.is_resync >= arrived.is_resync:
         return waiting
     return replace(arrived, is_resync=True) if waiting.is_resync else arrived

@@ -1,8 +1,12 @@
 """What a listing should show, how urgent that is, and whether it may be told at all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
+from typing import Self
+
+from services.publication.domain import unheard
+from services.publication.domain.unheard import Basis, Heard
 
 LAST_UNITS_MAX = 3
 
@@ -64,6 +68,10 @@ class Desired:
     `shown` is what the channel last acknowledged, None where nobody knows. `caused_at` is when the
     cause happened, in seconds since 1970; `failures` counts the attempts that failed since the
     last one that did not. `is_resync` asks for a call even where nothing changed.
+
+    Where the channel compares and sets, `basis` is what was last known of its own sales, `heard`
+    the units of them that the figure includes, and `target` the figure's own value, of which
+    `value` is what is left after the unheard. `has_waited` says that orders had their time.
     """
 
     listing: Listing
@@ -73,6 +81,10 @@ class Desired:
     caused_at: float | None = None
     failures: int = 0
     is_resync: bool = False
+    target: int | None = None
+    basis: Basis = unheard.UNKNOWN
+    heard: Heard = unheard.NOTHING_HEARD
+    has_waited: bool = False
 
     def __post_init__(self) -> None:
         assert self.value >= 0, self
@@ -84,7 +96,50 @@ class Desired:
     @property
     def is_satisfied(self) -> bool:
         """The channel shows this value already, so no call is needed."""
-        return self.shown == self.value and not self.is_resync
+        return self.shown == self.value and not self.is_resync and self.is_certain
+
+    @property
+    def is_certain(self) -> bool:
+        """Nothing has been heard since that should have changed what is shown."""
+        return self.basis.shown is None or self.expected == self.basis.shown
+
+    @property
+    def expected(self) -> int | None:
+        """What the channel shows now by all that was heard: what a compare must name."""
+        if self.basis.shown is None:
+            return self.shown
+        return unheard.expected(self.basis, self.heard, self.listing.units)
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Of two wanted values of a listing, the one with the greater is newer."""
+        return self.version, sum(self.heard)
+
+    @property
+    def may_stand(self) -> bool:
+        """What is shown is not above the figure, and lower only by what is unheard.
+
+        Most of that is an order on its way to us, and its figure was the faster.
+        """
+        return (
+            not self.has_waited
+            and self.basis.shown is not None
+            and self.shown is not None
+            and self.value < self.shown <= self.full
+        )
+
+    @property
+    def full(self) -> int:
+        """The figure's own value, before anything unheard is taken off."""
+        return self.value if self.target is None else self.target
+
+    def upon(self, shown: int | None, basis: Basis) -> Self:
+        """The same wish where the channel shows something else than it was thought to."""
+        if basis.shown is None and self.target is None:
+            return replace(self, shown=shown, basis=basis)
+        off = -(-unheard.still_unheard(basis, self.heard) // self.listing.units)
+        value = max(0, self.full - off)
+        return replace(self, shown=shown, basis=basis, target=self.full, value=value)
 
     @property
     def is_refused(self) -> bool:
@@ -95,7 +150,7 @@ class Desired:
     @property
     def urgency(self) -> Urgency:
         """Repeating what is known goes last, whatever its value."""
-        if self.shown == self.value:
+        if self.shown == self.value and self.is_certain:
             return Urgency.RESYNC
         if self.value == 0:
             return Urgency.ZERO

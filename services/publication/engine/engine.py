@@ -24,6 +24,8 @@ HANDED_SECONDS = 0.1
 DUE_SECONDS = 1.0
 SWEEP_SECONDS = 15.0
 SWEEP_MAX = 1_000
+HEARD_MAX = 1_000
+UNHEARD_SECONDS_MAX = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,9 @@ class Engine:
         store: Store,
         clock: Clock,
         new_call_id: Callable[[], UUID],
+        unheard_seconds_max: float = UNHEARD_SECONDS_MAX,
     ) -> None:
+        self._unheard_seconds_max = unheard_seconds_max
         self._lanes = {name: lane for name, (lane, _) in lanes.items()}
         self._ownings = {name: owning for name, (_, owning) in lanes.items()}
         self._store = store
@@ -82,7 +86,10 @@ class Engine:
         """Decide what of a fold goes at once, what waits, and what is satisfied."""
         by_channel: defaultdict[str, Sorted] = defaultdict(Sorted)
         for one in touched:
-            sort_out(one.desired, one.channel_mode, by_channel[one.desired.listing.channel])
+            channel = one.desired.listing.channel
+            lane = self._lanes.get(channel)
+            desired = one.desired if lane is None else lane.upon(one.desired)
+            sort_out(desired, one.channel_mode, by_channel[channel])
         plan = Plan()
         for channel, found in by_channel.items():
             plan.shadowed.extend(found.shadowed)
@@ -174,10 +181,12 @@ class Engine:
         sweep_at = due_at + SWEEP_SECONDS
         while not await wait_for_event(closing, HANDED_SECONDS):
             try:
+                await self._count_heard()
                 await self._take_handed()
                 if self._clock.monotonic() >= due_at:
                     due_at = self._clock.monotonic() + DUE_SECONDS
                     await self._resolve_due()
+                    await self._drop_unheard()
                 if self._clock.monotonic() >= sweep_at:
                     sweep_at = self._clock.monotonic() + SWEEP_SECONDS
                     await self._sweep()
@@ -195,6 +204,21 @@ class Engine:
         for channel, listing_ids in (await self._store.take_handed(ours)).items():
             if self._lanes[channel].is_serving:
                 await self._lanes[channel].hear(listing_ids)
+
+    async def _count_heard(self) -> None:
+        """Orders that every figure includes by now; whoever owns their channel is told."""
+        comparing = [name for name, lane in self._lanes.items() if lane.compares]
+        if comparing:
+            metrics.HEARD.inc(await self._store.count_heard(comparing, HEARD_MAX))
+
+    async def _drop_unheard(self) -> None:
+        """What no order has explained for too long was no sale, or will not be heard of."""
+        before = self._clock.now().timestamp() - self._unheard_seconds_max
+        for name, lane in self._lanes.items():
+            if lane.compares and lane.is_serving:
+                found = await self._store.unheard_since(name, before, SWEEP_MAX)
+                if found:
+                    await lane.drop_unheard(found)
 
     async def _sweep(self) -> None:
         """Listings that show something else than they should are looked at again."""

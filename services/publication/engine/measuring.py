@@ -20,12 +20,21 @@ def measure_propagation(channel: str, call: Call, now: datetime) -> None:
 
 
 def measure_call(channel: str, turn: Turn, seconds: float) -> bool:
-    """Count a call and its fates; says whether the channel acknowledged anything."""
+    """Count a call and its fates; says whether the channel acknowledged anything.
+
+    A call that was accepted only has no fates yet.
+    """
+    fates = {told.consequence.fate for told in turn.closed}
+    whole = "accepted" if not fates else next(iter(fates)).value if len(fates) == 1 else "mixed"
+    metrics.CALLS.labels(channel, whole).observe(seconds)
+    return count_fates(channel, turn)
+
+
+def count_fates(channel: str, turn: Turn) -> bool:
+    """Count what became of attempts; says whether the channel acknowledged anything."""
     fates = Counter(told.consequence.fate for told in turn.closed)
     for fate, count in fates.items():
         metrics.ATTEMPTS.labels(channel, fate.value).inc(count)
-    whole = next(iter(fates)).value if len(fates) == 1 else "mixed"
-    metrics.CALLS.labels(channel, whole).observe(seconds)
     if set(fates) - {Fate.ACKNOWLEDGED}:
         log.info(
             "channel did not take everything",

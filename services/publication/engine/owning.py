@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
-from services.publication.domain.outcomes import Unknown, consequence
-from services.publication.domain.wanting import Mode
-from services.publication.engine.lane import Lane, LeaseLost
-from services.publication.repository.attempts import OpenAttempt, Told
+from services.publication.domain.outcomes import Judging, Unknown, consequence
+from services.publication.domain.wanting import Desired, Mode
+from services.publication.engine.lane import Lane
+from services.publication.engine.leasing import LeaseLost
+from services.publication.repository.attempts import Call, Told
+from services.publication.repository.awaiting import OpenAttempt
 from services.publication.repository.folding import Touched
 from services.publication.repository.store import Store
 from shared.postgres.connecting import TRANSIENT
@@ -19,12 +23,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneOptions:
-    """How long a lease lasts, and how often it is renewed. It must outlive a call's timeout."""
+    """How long a lease lasts, and how often it is renewed. It must outlive a call's timeout.
+
+    An order is heard `heard_after_seconds` after its outcome; what no order explains is dropped
+    after `unheard_seconds_max`.
+    """
 
     lease_seconds: float = 9.0
     renew_seconds: float = 2.0
     resync_slice: int = 500
     load_slice: int = 1_000
+    heard_after_seconds: float = 1.0
+    unheard_seconds_max: float = 900.0
 
 
 class Owning:
@@ -76,6 +86,7 @@ class Owning:
             async with asyncio.TaskGroup() as tasks:
                 renewing = tasks.create_task(self._renew(epoch))
                 resyncing = tasks.create_task(self._resync(serving))
+                await self._count_spent()
                 await self._recover()
                 await self._load()
                 serving.set()
@@ -97,34 +108,46 @@ class Owning:
             try:
                 is_ours = await self._store.renew_lease(lane.channel, epoch, options.lease_seconds)
             except TRANSIENT:
-                if self._clock.monotonic() > lane.lease_until:
+                if self._clock.monotonic() > lane.lease.until:
                     raise
                 continue
             if not is_ours:
                 raise LeaseLost
-            lane.lease_until = asked_at + options.lease_seconds
+            lane.lease.until = asked_at + options.lease_seconds
+
+    async def _count_spent(self) -> None:
+        """What earlier owners spent of today's budgets."""
+        if (budget := self._lane.allowance.budget) is not None:
+            today = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+            budget.begin_with(await self._store.spent_today(self._lane.channel, today))
 
     async def _recover(self) -> None:
-        """Wait until nothing of an earlier owner can still be on its way, then doubt it all."""
+        """Ask on for what was accepted; doubt the rest, once nothing of it is on its way."""
         lane = self._lane
         found = await self._store.open_attempts(lane.channel)
         if not found:
             return
-        await asyncio.sleep(max(attempt.seconds_left for attempt in found))
-        touched = {
-            one.desired.listing_id: one
-            for one in await self._store.listings([a.listing_id for a in found])
-        }
-        told = [_left_open(a, touched[a.listing_id]) for a in found if a.listing_id in touched]
-        await lane.close_open(told)
-        if lane.connector.descriptor.can_read_back:
-            for one in told:
-                assert one.call_id is not None, "an attempt has a call"
-                lane.doubt(one.call_id, one.consequence.desired)
+        listings = await self._store.listings([a.listing_id for a in found])
+        touched = {one.desired.listing_id: one for one in listings}
+        found = [a for a in found if a.listing_id in touched]
+        accepted, doubtful = _apart(found, is_deferred=not lane.connector.descriptor.is_synchronous)
+        for (call_id, receipt), attempts in accepted.items():
+            batch = tuple(_sent(a, touched[a.listing_id]) for a in attempts)
+            seconds = attempts[0].seconds_left
+            lane.resume(Call(call_id=call_id, batch=batch), receipt, seconds)
+        if doubtful:
+            await asyncio.sleep(max(attempt.seconds_left for attempt in doubtful))
+            told = [_left_open(a, touched[a.listing_id]) for a in doubtful]
+            await lane.close_open(told)
+            if lane.connector.descriptor.can_read_back:
+                for one in told:
+                    assert one.call_id is not None, "an attempt has a call"
+                    lane.doubt(one.call_id, one.consequence.desired)
         log.warning(
             "attempts found open",
-            extra={"action": "attempts_recovered", "channel": lane.channel, "count": len(told)},
-        )
+            extra={"action": "attempts_recovered", "channel": lane.channel,
+                   "awaited": len(found) - len(doubtful), "in_doubt": len(doubtful)},
+        )  # fmt: skip
 
     async def _load(self) -> None:
         """Queue every listing that does not show what it should."""
@@ -156,13 +179,38 @@ class Owning:
                     await lane.answered.wait()
                 cursor = slice_[-1].desired.listing_id if slice_ else None
                 await store.advance_resync(resync.resync_id, cursor)
+                if cursor is None:  # a pause may have waited for its end
+                    await store.resolve_channel(lane.channel, self._clock.now())
+
+
+Accepted = dict[tuple[UUID, str], list[OpenAttempt]]
+
+
+def _apart(
+    found: Sequence[OpenAttempt], *, is_deferred: bool
+) -> tuple[Accepted, list[OpenAttempt]]:
+    """Open attempts with a receipt, by call, and those whose outcome nobody can tell."""
+    accepted: Accepted = {}
+    doubtful: list[OpenAttempt] = []
+    for attempt in found:
+        if attempt.receipt is None or not is_deferred:
+            doubtful.append(attempt)
+        else:
+            accepted.setdefault((attempt.call_id, attempt.receipt), []).append(attempt)
+    return accepted, doubtful
+
+
+def _sent(attempt: OpenAttempt, touched: Touched) -> Desired:
+    """What an attempt found open has sent."""
+    now = touched.desired
+    return Desired(
+        listing=now.listing, version=attempt.version, value=attempt.value, shown=now.shown,
+        basis=now.basis, heard=now.heard,
+    )  # fmt: skip
 
 
 def _left_open(attempt: OpenAttempt, touched: Touched) -> Told:
     """An attempt found open, as the unknown outcome that it is."""
-    sent = touched.desired
-    sent = type(sent)(
-        listing=sent.listing, version=attempt.version, value=attempt.value, shown=sent.shown
-    )
-    what = consequence(sent, Unknown(code="left_open"), can_read_back=True)
+    sent = _sent(attempt, touched)
+    what = consequence(sent, Unknown(code="left_open"), Judging())
     return Told(call_id=attempt.call_id, consequence=what)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.publication.domain.outcomes import Consequence, Fate
 from services.publication.domain.wanting import Desired
+from services.publication.repository.basing import basis_text
 from shared.postgres.connecting import Connection
 
 # The last guard before a call, in the statement that opens its attempts: whatever the memory of
@@ -108,15 +109,15 @@ found as (
 told as (
     insert into publication.published as p
         (listing_id, version, value, status, shown, call_id, sent_at, acknowledged_at, error_code,
-         refused_version)
+         refused_version, basis)
     select t.listing_id, t.version, t.value, t.status, t.shown,
            case when t.status <> 'satisfied' then t.call_id end,
            coalesce(c.opened_at, f.opened_at),
            case when t.status = 'acknowledged' then clock_timestamp() end,
-           nullif(t.code, ''), case when t.status = 'refused' then t.version end
+           nullif(t.code, ''), case when t.status = 'refused' then t.version end, t.basis::jsonb
     from held, unnest($11::integer[], $12::uuid[], $13::bigint[], $14::bigint[], $15::text[],
-                      $16::bigint[], $17::text[])
-        as t(listing_id, call_id, version, value, status, shown, code)
+                      $16::bigint[], $17::text[], $24::text[])
+        as t(listing_id, call_id, version, value, status, shown, code, basis)
     left join closed c on c.listing_id = t.listing_id
     left join found f on f.listing_id = t.listing_id
     where c.listing_id is not null or f.listing_id is not null or t.status = 'satisfied'
@@ -127,9 +128,12 @@ told as (
             sent_at = coalesce(excluded.sent_at, p.sent_at),
             acknowledged_at = coalesce(excluded.acknowledged_at, p.acknowledged_at),
             error_code = excluded.error_code,
-            refused_version = coalesce(excluded.refused_version, p.refused_version)
+            refused_version = coalesce(excluded.refused_version, p.refused_version),
+            basis = coalesce(excluded.basis, p.basis)
         -- what a lane took for satisfied may have been overtaken by an answer
+        -- since; one that has been answered in this very turn has not
         where excluded.status <> 'satisfied' or p.shown = excluded.shown
+           or excluded.sent_at is not null
     returning p.listing_id),
 noted as (
     insert into publication.unpublished (partition, keys)
@@ -147,13 +151,6 @@ select (select count(*) from held) as held,
        (select count(*) from relaxed) as relaxed
 """  # noqa: S608  (as above)
 
-OPEN_ATTEMPTS = """
-select a.listing_id, a.call_id, a.version, a.value,
-       greatest(0, extract(epoch from a.deadline - clock_timestamp()))::float8 as seconds_left
-from publication.attempts a join publication.listings l using (listing_id)
-where l.channel = $1 and a.closed_at is null
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -165,11 +162,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A channel that this process owns: under which epoch, and how long a call may take there."""
+    """A channel that this process owns: under which epoch, and how long a call may take there.
+
+    Where it compares, a call may be needed to learn whether it shows what it should.
+    """
 
     channel: str
     epoch: int
     call_seconds_max: float
+    can_compare_and_set: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,17 +199,6 @@ class Recorded:
 
     opened: frozenset[int]
     held: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAttempt:
-    """An attempt that an earlier owner left open."""
-
-    listing_id: int
-    call_id: UUID
-    version: int
-    value: int
-    seconds_left: float
 
 
 async def record(
@@ -255,19 +245,13 @@ async def take_turn(
         [s[4] for s in told], [s[5] for s in told], [s[6] for s in told],
         [d.listing_id for d in batch], [call.call_id for _ in batch] if call else [],
         [d.version for d in batch], [d.value for d in batch], held.call_seconds_max,
-        [d.is_resync for d in batch],
+        [d.is_resync or held.can_compare_and_set for d in batch], [s[7] for s in told],
     )  # fmt: skip
     assert row is not None, "an aggregate gives a row"
     return frozenset(row["opened"] or ()) if row["held"] else None
 
 
-async def open_attempts(connection: Connection, channel: str) -> list[OpenAttempt]:
-    """What an earlier owner left open, with the seconds until each deadline."""
-    rows = await connection.fetch(OPEN_ATTEMPTS, channel)
-    return [OpenAttempt(**dict(row)) for row in rows]
-
-
-State = tuple[int, UUID | None, int, int, str, int | None, str]
+State = tuple[int, UUID | None, int, int, str, int | None, str, str | None]
 
 
 def _states(turn: Turn) -> list[State]:
@@ -280,12 +264,14 @@ def _states(turn: Turn) -> list[State]:
             d = c.desired
             states[d.listing_id] = (
                 d.listing_id, told.call_id, d.version, d.value, status, d.shown, c.code,
+                basis_text(d.basis),
             )  # fmt: skip
     for d in turn.satisfied:
         before = states.get(d.listing_id)
         call_id = None if before is None else before[1]
         states[d.listing_id] = (
             d.listing_id, call_id, d.version, d.value, "satisfied", d.value, "",
+            basis_text(d.basis),
         )  # fmt: skip
     return list(states.values())
 
@@ -297,4 +283,5 @@ STATUS = {
     Fate.REFUSED: "refused",
     Fate.UNKNOWN: "unknown",
     Fate.CONTRADICTED: "unknown",
+    Fate.STALE: "unknown",
 }

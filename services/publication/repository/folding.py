@@ -1,4 +1,4 @@
-"""Reference records and figures in, the listings they touch out."""
+"""Figures in, the listings they touch out; and listings as they stand."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,9 @@ from datetime import datetime
 
 import asyncpg
 
+from services.publication.domain.unheard import Heard
 from services.publication.domain.wanting import Desired, Listing, Mode, value_for
+from services.publication.repository.basing import basis_of
 from shared.postgres.connecting import Connection
 from shared.postgres.positions import fence_sql
 
@@ -21,7 +23,7 @@ FENCE_ONLY = f"with {fence_sql('publication', 1)} select count(*) from gate"  # 
 COLUMNS = """
     l.listing_id, l.channel, l.listing, l.sku, l.ids, l.fulfilled_by, l.units, l.mode, l.is_open,
     coalesce(c.mode, 'off') as channel_mode,
-    p.shown, p.shadow_value, p.refused_version
+    p.shown, p.shadow_value, p.refused_version, p.basis, l.heard, l.given_back
 """
 
 # Positions first, then leases, then figures in the order of their key: every fold locks in this
@@ -78,80 +80,6 @@ left join publication.published p on p.listing_id = l.listing_id
 BY_ID = f"{SELECT} where l.listing_id = any($1::integer[])"
 AFTER = f"{SELECT} where l.channel = $1 and l.listing_id > $2 order by l.listing_id limit $3"
 
-TELL_CHANNELS = """
-insert into publication.channel_records as r
-    (channel, from_at, until_at, revision, is_deleted, mode)
-select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::bigint[],
-                     $5::boolean[], $6::text[])
-order by 1, 2
-on conflict (channel, from_at) do update
-    set until_at = excluded.until_at, revision = excluded.revision,
-        is_deleted = excluded.is_deleted, mode = excluded.mode
-    where r.revision <= excluded.revision
-"""
-TELL_LISTINGS = """
-insert into publication.listing_records as r
-    (channel, listing, from_at, until_at, revision, is_deleted, sku, ids, fulfilled_by, units, mode)
-select channel, listing, from_at, until_at, revision, is_deleted, sku, ids::jsonb, fulfilled_by,
-       units, mode
-from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[],
-            $6::boolean[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[])
-    as i(channel, listing, from_at, until_at, revision, is_deleted, sku, ids, fulfilled_by,
-         units, mode)
-order by 1, 2, 3
-on conflict (channel, listing, from_at) do update
-    set until_at = excluded.until_at, revision = excluded.revision,
-        is_deleted = excluded.is_deleted, sku = excluded.sku, ids = excluded.ids,
-        fulfilled_by = excluded.fulfilled_by, units = excluded.units, mode = excluded.mode
-    where r.revision <= excluded.revision
-"""
-
-# What is in force now: the record that began last, unless it has ended. Where none is, a channel
-# is off and a listing closed; both keep their row.
-RESOLVE_CHANNELS = """
-insert into publication.channels as c (channel, mode, due_at)
-select k.channel, coalesce(r.mode, 'off'), d.due_at
-from (select distinct unnest($1::text[]) as channel) k
-left join lateral (
-    select mode from publication.channel_records r
-    where r.channel = k.channel and not r.is_deleted and r.from_at <= $2
-      and (r.until_at is null or r.until_at > $2)
-    order by r.from_at desc limit 1) r on true
-left join lateral (
-    select min(at) as due_at from publication.channel_records r,
-        lateral (values (r.from_at), (r.until_at)) as v(at)
-    where r.channel = k.channel and not r.is_deleted and at > $2) d on true
-order by k.channel
-on conflict (channel) do update set mode = excluded.mode, due_at = excluded.due_at
-returning c.channel
-"""
-RESOLVE_LISTINGS = """
-insert into publication.listings as l
-    (channel, listing, sku, ids, fulfilled_by, units, mode, is_open, due_at)
-select k.channel, k.listing, r.sku, r.ids, r.fulfilled_by, r.units, coalesce(r.mode, 'live'),
-       r.is_in_force, d.due_at
-from (select distinct * from unnest($1::text[], $2::text[]) as k(channel, listing)) k
-join lateral (
-    select r.*, not r.is_deleted and r.from_at <= $3 and (r.until_at is null or r.until_at > $3)
-           as is_in_force
-    from publication.listing_records r
-    where r.channel = k.channel and r.listing = k.listing
-    order by is_in_force desc, r.from_at desc limit 1) r on true
-left join lateral (
-    select min(at) as due_at from publication.listing_records r,
-        lateral (values (r.from_at), (r.until_at)) as v(at)
-    where r.channel = k.channel and r.listing = k.listing and not r.is_deleted and at > $3) d
-    on true
-order by k.channel, k.listing
-on conflict (channel, listing) do update
-    set sku = excluded.sku, ids = excluded.ids, fulfilled_by = excluded.fulfilled_by,
-        units = excluded.units, mode = excluded.mode, is_open = excluded.is_open,
-        due_at = excluded.due_at
-returning l.listing_id
-"""
-DUE_LISTINGS = """
-select channel, listing from publication.listings where due_at <= $1 order by due_at limit 1000
-"""
 # Listings that show something else than they should while nothing is on its way to them: there is
 # no known road to this, and a sweep costs little.
 ASTRAY = """
@@ -163,40 +91,11 @@ left join publication.published p on p.listing_id = l.listing_id
 where l.channel = $1 and l.is_open and l.mode = 'live' and l.fulfilled_by <> 'channel'
   and p.shown is distinct from least($2::bigint, greatest(0, f.available) / l.units)
   and p.refused_version is distinct from f.version
+  and p.basis ->> 'since' is null
   and not exists (select from publication.attempts a
                   where a.listing_id = l.listing_id and a.closed_at is null)
 order by l.listing_id limit $3
 """
-DUE_CHANNELS = "select channel from publication.channels where due_at <= $1"
-
-
-@dataclass(slots=True)
-class ChannelColumns:
-    """Channel records, a list per column."""
-
-    channels: list[str] = field(default_factory=list)
-    begins: list[datetime] = field(default_factory=list)
-    ends: list[datetime | None] = field(default_factory=list)
-    revisions: list[int] = field(default_factory=list)
-    deleted: list[bool] = field(default_factory=list)
-    modes: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class ListingColumns:
-    """Listing records, a list per column; `ids` are JSON text."""
-
-    channels: list[str] = field(default_factory=list)
-    listings: list[str] = field(default_factory=list)
-    begins: list[datetime] = field(default_factory=list)
-    ends: list[datetime | None] = field(default_factory=list)
-    revisions: list[int] = field(default_factory=list)
-    deleted: list[bool] = field(default_factory=list)
-    skus: list[str] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    fulfilled_by: list[str] = field(default_factory=list)
-    units: list[int] = field(default_factory=list)
-    modes: list[str | None] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -263,45 +162,6 @@ async def fold_figures(
     return Folded(touched=touched, held=frozenset(rows[0]["held"] or ()))
 
 
-async def fold_channels(connection: Connection, told: ChannelColumns, now: datetime) -> list[str]:
-    """Keep channel records; returns the channels whose mode may have changed."""
-    if not told.channels:
-        return []
-    columns = (
-        told.channels, told.begins, told.ends, told.revisions, told.deleted, told.modes,
-    )  # fmt: skip
-    await connection.execute(TELL_CHANNELS, *columns)
-    return await resolve_channels(connection, told.channels, now)
-
-
-async def fold_listings(connection: Connection, told: ListingColumns, now: datetime) -> list[int]:
-    """Keep listing records; returns the listings whose terms may have changed."""
-    if not told.channels:
-        return []
-    columns = (
-        told.channels, told.listings, told.begins, told.ends, told.revisions, told.deleted,
-        told.skus, told.ids, told.fulfilled_by, told.units, told.modes,
-    )  # fmt: skip
-    await connection.execute(TELL_LISTINGS, *columns)
-    return await resolve_listings(connection, told.channels, told.listings, now)
-
-
-async def resolve_channels(
-    connection: Connection, channels: Sequence[str], now: datetime
-) -> list[str]:
-    """Put in force what holds at `now`."""
-    rows = await connection.fetch(RESOLVE_CHANNELS, channels, now)
-    return [row["channel"] for row in rows]
-
-
-async def resolve_listings(
-    connection: Connection, channels: Sequence[str], listings: Sequence[str], now: datetime
-) -> list[int]:
-    """Put in force what holds at `now`."""
-    rows = await connection.fetch(RESOLVE_LISTINGS, channels, listings, now)
-    return [row["listing_id"] for row in rows]
-
-
 def touched_of(row: asyncpg.Record, maxima: Maxima) -> Touched:
     """A row of `COLUMNS` with its figure, as the value that the listing can show."""
     refused = row["refused_version"]
@@ -316,5 +176,8 @@ def touched_of(row: asyncpg.Record, maxima: Maxima) -> Touched:
         listing=listing, version=row["version"], shown=row["shown"],
         value=value_for(row["available"], row["units"], maxima.get(listing.channel)),
         caused_at=row["caused_at"].timestamp(),
+        heard=Heard(row["heard"], row["given_back"]),
     )  # fmt: skip
+    if row["basis"] is not None:
+        desired = desired.upon(row["shown"], basis_of(row["basis"]))
     return Touched(desired=desired, channel_mode=Mode(row["channel_mode"]))

@@ -7,17 +7,32 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import asyncpg
+
 from services.publication.domain.guarding import BlastRadius
+from services.publication.domain.unheard import Basis
 from services.publication.domain.wanting import Desired
-from services.publication.repository import attempts, folding, leases, publishing, resyncs
-from services.publication.repository.attempts import Call, Held, OpenAttempt, Recorded, Turn
+from services.publication.repository import (
+    attempts,
+    awaiting,
+    basing,
+    budgets,
+    folding,
+    hearing,
+    leases,
+    pausing,
+    publishing,
+    referring,
+    resyncs,
+)
+from services.publication.repository.attempts import Call, Held, Recorded, Turn
+from services.publication.repository.awaiting import OpenAttempt
 from services.publication.repository.folding import Maxima, Touched
 from services.publication.repository.resyncs import Resync
 from shared.kafka.batches import Batch, Fenced
 from shared.postgres.connecting import Connection, Pool
 
 if TYPE_CHECKING:  # asyncpg's own classes take no parameter at run time
-    import asyncpg
     from asyncpg.pool import PoolConnectionProxy
 
 
@@ -31,8 +46,7 @@ class Transaction:
     async def fold_references(
         self,
         batch: Batch,
-        channels: folding.ChannelColumns,
-        listings: folding.ListingColumns,
+        references: referring.ReferenceColumns,
         now: datetime,
     ) -> tuple[list[str], list[int]]:
         """Move the position and keep the records; the channels and listings they touch.
@@ -41,8 +55,7 @@ class Transaction:
         """
         if not await folding.hold_fence(self._connection, fence_of(batch)):
             raise Fenced
-        touched = await folding.fold_channels(self._connection, channels, now)
-        return touched, await folding.fold_listings(self._connection, listings, now)
+        return await referring.fold_references(self._connection, references, now)
 
     async def fold_figures(
         self, batch: Batch | None, figures: folding.FigureColumns
@@ -104,11 +117,11 @@ class Kept:
     async def use(self) -> AsyncIterator[Connection]:
         """The connection, made anew where it was lost."""
         async with self._lock:
-            if self._connection is not None and self._connection.is_closed():
+            if self._connection is None or _is_lost(self._connection):
                 await self.give_back()
-            if self._connection is None:
-                self._connection = await self._pool.acquire(timeout=5)
-                await self._connection.execute(BY_KEY)
+                connection = await self._pool.acquire(timeout=5)
+                self._connection = connection
+                await connection.execute(BY_KEY)
             yield self._connection
 
     async def give_back(self) -> None:
@@ -116,6 +129,14 @@ class Kept:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await self._pool.release(connection, timeout=2)
+
+
+def _is_lost(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
+    """A pool takes a connection that broke back by itself; even to ask it is an error then."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 class Store:
@@ -179,7 +200,70 @@ class Store:
     async def open_attempts(self, channel: str) -> list[OpenAttempt]:
         """What an earlier owner left open."""
         async with self._pool.acquire(timeout=5) as connection:
-            return await attempts.open_attempts(connection, channel)
+            return await awaiting.open_attempts(connection, channel)
+
+    async def keep_receipt(
+        self, held: Held, call_id: UUID, listing_ids: Sequence[int], receipt: str, seconds: float
+    ) -> bool:
+        """Note what an accepted call is asked for with; False: the lease is gone."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await awaiting.keep_receipt(
+                connection, held, call_id, listing_ids, receipt, seconds
+            )
+
+    async def unheard_since(self, channel: str, before: float, limit: int) -> list[int]:
+        """Listings of which something has been unheard since then."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await basing.unheard_since(connection, channel, before, limit)
+
+    async def rebase(self, held: Held, bases: Mapping[int, Basis]) -> None:
+        """Keep new bases of listings."""
+        async with self._pool.acquire(timeout=5) as connection:
+            await basing.rebase(connection, held.channel, held.epoch, bases)
+
+    async def hear(
+        self,
+        batch: Batch,
+        lines: hearing.LineColumns,
+        outcomes: hearing.OutcomeColumns,
+        after_seconds: float,
+    ) -> None:
+        """Keep a batch of orders and outcomes, and move its positions. Raises Fenced."""
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            if not await folding.hold_fence(connection, fence_of(batch)):
+                raise Fenced
+            await hearing.tell_lines(connection, lines)
+            await hearing.tell_outcomes(connection, outcomes, after_seconds)
+
+    async def count_heard(self, channels: Sequence[str], limit: int) -> int:
+        """Count the order lines that are due; how many."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await hearing.count_heard(connection, channels, limit)
+
+    async def spent_today(self, channel: str, day: datetime) -> dict[int, int]:
+        """How many calls each listing had since the day began."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await budgets.spent_since(connection, channel, day)
+
+    async def pause(self, channel: str, first_resync: int | None, now: datetime) -> None:
+        """Tell a channel nothing from now on, or from the end of a resync on."""
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            await pausing.pause(connection, channel, first_resync, now)
+
+    async def resume(self, channel: str, now: datetime) -> bool:
+        """Let a channel be told again; says whether it was paused."""
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            return await pausing.resume(connection, channel, now)
+
+    async def is_paused(self, channel: str) -> bool:
+        """Is there a pause, begun or waiting for its resync?"""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await pausing.is_paused(connection, channel)
+
+    async def resolve_channel(self, channel: str, now: datetime) -> None:
+        """Put in force what holds for a channel now."""
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            await referring.resolve_channels(connection, [channel], now)
 
     async def listings(self, listing_ids: Sequence[int]) -> list[Touched]:
         """Listings that have a figure, by id."""
@@ -224,10 +308,10 @@ class Store:
     async def resolve_due(self, now: datetime) -> tuple[list[str], list[int]]:
         """Put in force what time alone has changed; the channels and listings it touches."""
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
-            due = [r["channel"] for r in await connection.fetch(folding.DUE_CHANNELS, now)]
-            rows = await connection.fetch(folding.DUE_LISTINGS, now)
-            channels = await folding.resolve_channels(connection, due, now)
-            listings = await folding.resolve_listings(
+            due = [r["channel"] for r in await connection.fetch(referring.DUE_CHANNELS, now)]
+            rows = await connection.fetch(referring.DUE_LISTINGS, now)
+            channels = await referring.resolve_channels(connection, due, now)
+            listings = await referring.resolve_listings(
                 connection, [r["channel"] for r in rows], [r["listing"] for r in rows], now
             )
         return channels, listings

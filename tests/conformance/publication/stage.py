@@ -178,9 +178,12 @@ class Stage:
         """A new process with this connector."""
         clock, name = SystemClock(), f"worker-{len(self.workers)}"
         store = Store(self.pool, {CHANNEL: connector.descriptor.quantity_max})
-        lane = Lane(CHANNEL, connector, store, clock, random.Random(7), call_id)
+        patience = options.heard_after_seconds + 0.3
+        lane = Lane(CHANNEL, connector, store, clock, random.Random(7), call_id, patience)
         owning = Owning(lane, store, clock, name, options)
-        engine = Engine({CHANNEL: (lane, owning)}, store, clock, call_id)
+        engine = Engine(
+            {CHANNEL: (lane, owning)}, store, clock, call_id, options.unheard_seconds_max
+        )
         handler = PublicationHandler(store, engine, clock, woken=lambda: None)
         worker = Worker(pool=self.pool, store=store, engine=engine, lane=lane, handler=handler)
         self.workers.append(worker)
@@ -224,7 +227,8 @@ class Stage:
 async def a_stage(dsn: str) -> AsyncIterator[Stage]:
     """Everything up, and everything down again."""
     shop = WooCommerceSimulator()
-    pool = await open_pool(dsn, application="test", size_max=10)
+    # opened at once: one that is cancelled while it connects complains after its database is gone
+    pool = await open_pool(dsn, application="test", size_max=8, size_min=8)
     async with serving(shop.app) as url:
         stage = Stage(dsn=dsn, pool=pool, shop=shop, url=url, feed=Feed(pool))
         try:

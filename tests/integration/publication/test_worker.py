@@ -13,7 +13,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from services.publication.app import build
 from services.simulators.woocommerce import KEY, SECRET
 from shared.contracts.records import Message
-from shared.contracts.topics import AVAILABILITY, PUBLICATIONS, REFERENCE_DATA, Topic
+from shared.contracts.topics import (
+    ALLOCATIONS,
+    AVAILABILITY,
+    ORDERS,
+    PUBLICATIONS,
+    REFERENCE_DATA,
+    Topic,
+)
 from shared.kafka.producing import Outgoing, open_producer, send_all
 from shared.runtime.infrastructure import Addresses
 from shared.runtime.lifecycle import Process
@@ -27,7 +34,7 @@ from tests.conformance.publication.stage import (
     eventually,
 )
 
-TOPICS = (AVAILABILITY, REFERENCE_DATA, PUBLICATIONS)
+TOPICS = (AVAILABILITY, REFERENCE_DATA, PUBLICATIONS, ORDERS, ALLOCATIONS)
 
 
 async def renew_topics(kafka: str) -> None:
@@ -63,12 +70,11 @@ def outgoing(topic: Topic, payload: Mapping[str, Any]) -> Outgoing:
 
 @asynccontextmanager
 async def a_process(
-    stage: Stage, stack: Addresses, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, stack: Addresses, monkeypatch: pytest.MonkeyPatch, **shop_settings: str
 ) -> AsyncIterator[Process]:
     """Publication as its composition root builds it, but for HTTP."""
-    shop = {
-        CHANNEL: {"kind": "woocommerce", "url": stage.url, "key": KEY, "secret": SECRET},
-    }
+    woocommerce = {"kind": "woocommerce", "url": stage.url, "key": KEY, "secret": SECRET}
+    shop = {CHANNEL: shop_settings or woocommerce}
     monkeypatch.setenv("STOCKTIDE_KAFKA", stack.kafka)
     monkeypatch.setenv("STOCKTIDE_POSTGRES", stage.dsn)
     monkeypatch.setenv("STOCKTIDE_PUBLICATION_CHANNELS", json.dumps(shop))
@@ -131,3 +137,35 @@ async def test_a_figure_on_kafka_becomes_a_call_a_closed_attempt_and_a_publicati
         "select sum(next_offset) as read from publication.positions where topic = 'availability-v1'"
     )
     assert positions[0]["read"] == 2
+
+
+async def test_orders_and_outcomes_on_kafka_are_heard_where_a_channel_compares(
+    stage: Stage, stack: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await renew_topics(stack.kafka)
+    monkeypatch.setenv("STOCKTIDE_PUBLICATION_HEARD_AFTER_SECONDS", "0.05")
+    order = {
+        "order_id": "o1", "channel": CHANNEL, "state": "confirmed", "version": 1,
+        "lines": [{"line_id": "1", "listing": "c1", "quantity": 2}],
+    }  # fmt: skip
+    outcome = {
+        "order_id": "o1", "line_id": "1", "version": 1, "decided_for": 1, "sku": "SKU-1",
+        "wanted": 2, "recorded_at": "2026-06-01T12:00:00+00:00",
+    }  # fmt: skip
+    producer: AIOKafkaProducer = await open_producer(stack.kafka)
+    try:
+        async with a_process(
+            stage, stack, monkeypatch, kind="shopify", url="http://127.0.0.1:9",
+            access_token="none", location_id="1",
+        ):  # fmt: skip
+            await send_all(producer, [outgoing(ALLOCATIONS, outcome), outgoing(ORDERS, order)])
+
+            async def is_counted() -> bool:
+                rows = await stage.fetch(
+                    "select channel, listing, sku, wanted, counted from publication.order_lines"
+                )
+                return [tuple(row) for row in rows] == [(CHANNEL, "c1", "SKU-1", 2, 2)]
+
+            await eventually(is_counted, seconds=20)
+    finally:
+        await producer.stop()

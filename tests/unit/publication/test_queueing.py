@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.publication.domain import queueing
 from services.publication.domain.queueing import Queue
+from services.publication.domain.unheard import Basis, Heard
 from services.publication.domain.wanting import Desired, Listing
 from tests.unit.publication.builders import a_listing, wanted
 
@@ -74,6 +75,31 @@ def test_an_old_read_during_a_call_does_not_come_back_after_it() -> None:
 
     assert queue.release(1, shown=50) is None
     assert taken(queue) == []
+
+
+def test_what_is_heard_during_a_call_is_no_old_read() -> None:
+    before = wanted(1, 50, heard=Heard(2, 0))
+    queue = a_queue(before)
+    queue.take(1, 0.0)
+
+    queue.put(wanted(1, 50, heard=Heard(3, 0)))
+    queue.put(wanted(1, 50, heard=Heard(2, 0)))
+    queue.release(1, 50, Basis(shown=50, heard=Heard(2, 0)))
+
+    (again,) = queue.take(1, 0.0)
+    assert (again.heard, again.expected, again.value) == (Heard(3, 0), 49, 50)
+
+
+def test_what_is_forgotten_is_neither_queued_nor_kept_back() -> None:
+    queue = a_queue(wanted(1, 50), wanted(2, 60))
+    (sent,) = queue.take(1, 0.0)
+    queue.retry(sent, until=5.0)
+
+    queue.forget(1)
+    queue.forget(2)
+
+    assert len(queue) == 0
+    assert taken(queue, now=9.0) == []
 
 
 def test_what_waited_and_is_shown_now_is_satisfied() -> None:

@@ -12,6 +12,7 @@ from services.publication.domain.outcomes import (
     Acknowledged,
     Failed,
     Fate,
+    Judging,
     Outcome,
     Refused,
     Then,
@@ -134,16 +135,16 @@ def test_retries_spread_and_have_a_limit() -> None:
 def test_what_follows_from_each_outcome(
     outcome: Outcome, can_read_back: bool, fate: Fate, then: Then, shown: int | None, failures: int
 ) -> None:
-    found = consequence(wanted(failures=2), outcome, can_read_back=can_read_back)
+    found = consequence(wanted(failures=2), outcome, Judging(can_read_back=can_read_back))
 
     assert (found.fate, found.then) == (fate, then)
     assert (found.desired.shown, found.desired.failures) == (shown, failures)
 
 
 def test_a_read_back_confirms_or_contradicts() -> None:
-    confirmed = read_back(wanted(value=10, shown=None, is_resync=True), 10)
-    contradicted = read_back(wanted(value=10, shown=None), 12)
-    missing = read_back(wanted(value=10, shown=None), None)
+    confirmed = read_back(wanted(value=10, shown=None, is_resync=True), 10, Judging())
+    contradicted = read_back(wanted(value=10, shown=None), 12, Judging())
+    missing = read_back(wanted(value=10, shown=None), None, Judging())
 
     assert (confirmed.fate, confirmed.then) == (Fate.CONFIRMED, Then.SETTLED)
     assert not confirmed.desired.is_resync
