@@ -2,14 +2,15 @@
 
 import asyncio
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Depends
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from pydantic_core import to_json
@@ -26,6 +27,7 @@ from services.ingestion.handlers.accepting import (
 )
 from services.ingestion.handlers.receiving import Fate, Receiving
 from services.ingestion.handlers.sending import KafkaAway
+from services.ingestion.repository.polls import PollState
 from shared.contracts.cloudevents import BATCH, JSON, STRUCTURED
 from shared.contracts.records import Undecodable
 from shared.postgres.connecting import TRANSIENT
@@ -102,6 +104,7 @@ def create(
     limits: Limits,
     *,
     api_key: bytes | None,
+    routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The application; its OpenAPI document is served at /v1/openapi.json."""
     app = FastAPI(
@@ -111,6 +114,8 @@ def create(
     app.router.routes.extend(health.routes())
     app.include_router(_events(accepting, limits, api_key))
     app.include_router(_webhooks(receiving, limits))
+    for router in routers:
+        app.include_router(router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(KafkaAway, _kafka_away)
@@ -189,6 +194,21 @@ def _webhooks(receiving: Receiving, limits: Limits) -> APIRouter:
     return router
 
 
+def marketplaces(
+    states: Callable[[], Awaitable[Sequence[PollState]]], guards: Sequence[Depends]
+) -> APIRouter:
+    """How the marketplaces that are polled stand. One that is away makes nothing unready: webhooks
+    of the shops, which would be given up on after a few refusals, do not depend on it.
+    """
+    router = APIRouter(dependencies=list(guards))
+
+    @router.get("/v1/marketplaces")
+    async def listed() -> dict[str, object]:
+        return {"marketplaces": [asdict(state) for state in await states()]}
+
+    return router
+
+
 async def _body(request: Request, bytes_max: int, seconds: float) -> bytes:
     """The raw body, read no further than its limit, whatever Content-Length says."""
     too_large = Refusal(413, f"the body has more than {bytes_max} bytes")
@@ -205,6 +225,15 @@ async def _body(request: Request, bytes_max: int, seconds: float) -> bytes:
     except TimeoutError:
         raise Refusal(408, f"the body took longer than {seconds:.0f} s") from None
     return bytes(body)
+
+
+def key_guard(api_key: bytes | None) -> Callable[[Request], None]:
+    """A dependency of routes that ask for the key too."""
+
+    def guard(request: Request) -> None:
+        _require_key(request, api_key)
+
+    return guard
 
 
 def _require_key(request: Request, api_key: bytes | None) -> None:

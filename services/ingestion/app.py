@@ -2,33 +2,47 @@
 
 import socket
 
+from fastapi import Depends
+from pydantic import SecretStr
+
 from services.ingestion import api, metrics
-from services.ingestion.channels import Webhooks
+from services.ingestion.channels import Polled, Reads, Webhooks
+from services.ingestion.channels.mirakl import MIRAKL
+from services.ingestion.channels.mirakl_seller import MiraklSeller
 from services.ingestion.channels.shopify import SHOPIFY
 from services.ingestion.channels.woocommerce import WOOCOMMERCE
 from services.ingestion.handlers.accepting import Accepting
 from services.ingestion.handlers.folding import Folding
 from services.ingestion.handlers.keeping import keep_house
+from services.ingestion.handlers.polling import Polling, PollOptions
 from services.ingestion.handlers.receiving import Receiving, Subscription
 from services.ingestion.handlers.referring import ReferenceHandler
 from services.ingestion.handlers.sending import KafkaSending
 from services.ingestion.repository.inbox import Inbox
 from services.ingestion.repository.orders import OrderStates
-from services.ingestion.settings import IngestionSettings, Shop
+from services.ingestion.repository.parking import PARKING
+from services.ingestion.repository.polls import Polls
+from services.ingestion.settings import IngestionSettings, Marketplace, Shop
 from shared.contracts.topics import ORDERS, REFERENCE_DATA
+from shared.http.parked import parked_router
 from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
 from shared.postgres.connecting import Pool, open_pool
+from shared.postgres.measuring import measure as count
 from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import SettingsError, StackSettings, required
 from shared.runtime.waiting import wait_for_event
+from shared.telemetry.metrics import PARKED_MESSAGES
 
 PROTOCOLS: dict[str, Webhooks] = {one.name: one for one in (WOOCOMMERCE, SHOPIFY)}
+POLLED: dict[str, Polled] = {one.name: one for one in (MIRAKL,)}
+READ: dict[str, Reads] = {**PROTOCOLS, **POLLED}
 BATCH_MAX = 2_000
+LEASE_SECONDS = 20.0  # beside a call's own time: what keeping a page may take
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -61,23 +75,57 @@ async def build(process: Process) -> None:
     )
     process.resources.push_async_callback(sending.close)
     folding = _add_forwarder(process, settings, pool, sending)
-    _add_consumer(process, kafka, pool, folding)
-    customer_key, api_key = settings.customer_key, settings.api_key
+    references = ReferenceHandler(pool, learned=folding.learned)
+    _add_consumer(process, kafka, pool, references)
+    customer_key, key = _bytes(settings.customer_key), _bytes(settings.api_key)
     receiving = Receiving(
         Inbox(pool),
         {channel: subscription_of(shop) for channel, shop in settings.shops.items()},
-        None if customer_key is None else customer_key.get_secret_value().encode(),
+        customer_key,
         woken=folding.wake,
     )
+    polls, guards = Polls(pool), [Depends(api.key_guard(key))]
+    for channel, marketplace in settings.marketplaces.items():
+        _add_poller(process, channel, marketplace, polls, customer_key, folding)
     application = api.create(
         Accepting(sending, SystemClock()), receiving, process.health,
         api.Limits(
             body_bytes_max=settings.body_bytes_max, webhook_bytes_max=settings.webhook_bytes_max,
             read_seconds=settings.read_seconds,
         ),
-        api_key=None if api_key is None else api_key.get_secret_value().encode(),
+        api_key=key,
+        routers=[
+            parked_router(pool, PARKING, references.replay, guards=guards),
+            api.marketplaces(lambda: polls.states(list(settings.marketplaces)), guards),
+        ],
     )  # fmt: skip
     process.serve_http(application, host=stack.host, port=settings.port)
+
+
+def _bytes(secret: SecretStr | None) -> bytes | None:
+    return None if secret is None else secret.get_secret_value().encode()
+
+
+def _add_poller(
+    process: Process, channel: str, told: Marketplace, polls: Polls, customer_key: bytes | None,
+    folding: Folding,
+) -> None:  # fmt: skip
+    """One marketplace's orders into the same inbox; the processes take turns."""
+    seller = MiraklSeller(
+        url=told.url, api_key=told.api_key.get_secret_value(), shop_id=told.shop_id,
+        page_size=told.page_size, timeout_seconds=told.timeout_seconds,
+    )  # fmt: skip
+    process.resources.push_async_callback(seller.close)
+    options = PollOptions(
+        poll_seconds=told.poll_seconds, overlap_seconds=told.overlap_seconds,
+        first_days=told.first_days, lease_seconds=2 * told.timeout_seconds + LEASE_SECONDS,
+        accepts=told.accepts,
+    )  # fmt: skip
+    polling = Polling(
+        channel, POLLED[told.kind], seller, polls, SystemClock(),
+        f"{socket.gethostname()}/{new_id()}", options, customer_key, folding.wake,
+    )  # fmt: skip
+    process.add(f"poll-{channel}", lambda: polling.run(process.closing))
 
 
 def _add_forwarder(
@@ -92,7 +140,7 @@ def _add_forwarder(
             relay.wake()
 
     folding = Folding(
-        pool, PROTOCOLS, clock, process.closing, sweep_seconds=settings.sweep_seconds, woken=woken
+        pool, READ, clock, process.closing, sweep_seconds=settings.sweep_seconds, woken=woken
     )
 
     async def forward() -> None:
@@ -112,7 +160,7 @@ def _add_forwarder(
     return folding
 
 
-def _add_consumer(process: Process, kafka: str, pool: Pool, folding: Folding) -> None:
+def _add_consumer(process: Process, kafka: str, pool: Pool, references: ReferenceHandler) -> None:
     """Listings from reference-data-v1. Readiness does not ask for it: shops are answered without
     Kafka.
     """
@@ -121,7 +169,7 @@ def _add_consumer(process: Process, kafka: str, pool: Pool, folding: Folding) ->
             servers=kafka, group="ingestion", topics=(REFERENCE_DATA.name,),
             batch_max=lambda: BATCH_MAX,
         ),
-        ReferenceHandler(pool, learned=folding.learned),
+        references,
         Positions(pool, schema="ingestion", owner=f"{socket.gethostname()}/{new_id()}"),
         SystemClock(),
         process.closing,
@@ -131,6 +179,12 @@ def _add_consumer(process: Process, kafka: str, pool: Pool, folding: Folding) ->
         while not await wait_for_event(process.closing, 1.0):
             metrics.LAG.set(sum(consuming.lag().values()))
 
+    gauges = ((PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count),)
+
+    def is_first() -> bool:
+        return any(place.partition == 0 for place in consuming.assigned)
+
+    process.add("count", lambda: count(pool, gauges, process.closing, is_first=is_first))
     process.add("consume", consuming.run)
     process.add("measure", measure)
     process.health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)

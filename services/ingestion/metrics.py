@@ -2,6 +2,10 @@
 
 from prometheus_client import Counter, Gauge
 
+from shared.telemetry.metrics import CONSUMER_LAG_MESSAGES, PARKED_TOTAL
+
+SERVICE = "ingestion"
+
 EVENTS = Counter(
     "stocktide_ingestion_events_total",
     "Events posted, by fate: accepted, refused, or away (Kafka did not answer).",
@@ -15,8 +19,21 @@ FOLDED = Counter(
     "Kept deliveries by what became of them: folded, waiting, refused.",
     ["fate"],
 )
-LAG = Gauge("stocktide_ingestion_consumer_lag_messages", "Messages behind the log's end.")
+LAG = CONSUMER_LAG_MESSAGES.labels(SERVICE)
+PARKED = PARKED_TOTAL
 INBOX = Gauge("stocktide_ingestion_inbox_rows", "Deliveries in the inbox, by status.", ["status"])
-OLDEST_UNPUBLISHED = Gauge(
-    "stocktide_ingestion_unpublished_age_seconds", "Age of the oldest order not yet on Kafka."
+POLLS = Counter(
+    "stocktide_ingestion_polls_total",
+    "Lists of a marketplace's orders, by outcome: complete, or away (no answer that makes sense).",
+    ["channel", "outcome"],
+)
+POLL_AGE = Gauge(
+    "stocktide_ingestion_poll_age_seconds",
+    "Time since a marketplace's orders were last read to the end.",
+    ["channel"],
+)
+ACCEPTANCES = Counter(
+    "stocktide_ingestion_acceptances_total",
+    "Orders that a marketplace was asked to accept, and whether it did.",
+    ["channel", "accepted"],
 )

@@ -23,6 +23,35 @@ class Shop(BaseModel):
         return self
 
 
+class Marketplace(BaseModel):
+    """A shop on a marketplace that sends no webhooks, and how often its orders are read.
+
+    Mirakl's documented limit of OR11 is one list a minute: `pace_seconds` is shorter for
+    simulators only. `first_days` is how far back the very first list goes. With `accepts` every
+    order that waits for it is accepted once it is in the database.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["mirakl"]
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    api_key: SecretStr
+    shop_id: int | None = Field(None, ge=1)
+    accepts: bool = False
+    poll_seconds: float = Field(61.0, gt=0)
+    pace_seconds: float = Field(60.0, gt=0)
+    overlap_seconds: float = Field(300.0, ge=0)
+    first_days: int = Field(30, ge=0, le=3650)
+    page_size: int = Field(100, ge=1, le=100)
+    timeout_seconds: float = Field(10.0, gt=0, le=60)
+
+    @model_validator(mode="after")
+    def _keeps_the_pace(self) -> Self:
+        if self.poll_seconds < self.pace_seconds:
+            raise ValueError(f"poll_seconds is under the marketplace's pace, {self.pace_seconds} s")
+        return self
+
+
 class IngestionSettings(Settings):
     """Who may send what, how much of it, and where ingestion's HTTP listens."""
 
@@ -36,6 +65,10 @@ class IngestionSettings(Settings):
     shops: dict[str, Shop] = Field(
         default_factory=dict,
         description='JSON: {"<channel>": {"kind": "woocommerce"|"shopify", "secrets": ["…"]}}',
+    )
+    marketplaces: dict[str, Marketplace] = Field(
+        default_factory=dict,
+        description='JSON: {"<channel>": {"kind": "mirakl", "url": …, "api_key": …}}',
     )
     customer_key: SecretStr | None = Field(
         None, description="key of the hash that stands for a customer; none: nothing stands for him"
@@ -53,4 +86,10 @@ class IngestionSettings(Settings):
         secrets = [s.get_secret_value() for shop in self.shops.values() for s in shop.secrets]
         if len(set(secrets)) < len(secrets):
             raise ValueError("two shops, or one shop twice, have the same webhook secret")
+        return self
+
+    @model_validator(mode="after")
+    def _hears_of_a_channel_by_one_road(self) -> Self:
+        if both := set(self.shops) & set(self.marketplaces):
+            raise ValueError(f"{min(both)!r} is a shop and a marketplace")
         return self

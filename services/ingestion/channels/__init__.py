@@ -1,4 +1,4 @@
-"""What the shops' webhook protocols have in common: what each declares, and who signed."""
+"""What the shops' protocols have in common: what each declares, who signed, what a poll brings."""
 
 import base64
 import binascii
@@ -6,9 +6,10 @@ import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 from services.ingestion.domain.allowing import Json
 from shared.contracts.orders import Order
@@ -37,6 +38,45 @@ class ToldRefund:
 
 
 Told = ToldOrder | ToldRefund | Undecodable
+
+
+class Reads(Protocol):
+    """What folding asks of a protocol: what a kept payload says."""
+
+    @property
+    def read(self) -> Callable[[Payload, str], Told]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """A protocol without webhooks; `redact` and `read` are those of `Webhooks`."""
+
+    name: str
+    redact: Callable[[Json, str, bytes | None], Payload | None]
+    read: Callable[[Payload, str], Told]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Orders as a marketplace lists them, persons and all: `total` are there in all its pages, and
+    `at` is its own clock's time, None where it doesn't say.
+    """
+
+    orders: Sequence[Json]
+    total: int
+    at: datetime | None
+
+
+class MarketplaceAway(Exception):  # noqa: N818  (it names what happened, like KafkaAway)
+    """A marketplace gave no answer that makes sense; `retry_after_seconds` is its own word."""
+
+    def __init__(self, reason: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Declined(Exception):  # noqa: N818  (it names what happened)
+    """A marketplace does not take what we ask for, and would not later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from services.ingestion import metrics
-from services.ingestion.channels import Told, ToldOrder, ToldRefund, Webhooks
+from services.ingestion.channels import Reads, Told, ToldOrder, ToldRefund
 from services.ingestion.handlers.resolving import (
     Known,
     codes_of,
@@ -22,7 +22,7 @@ from services.ingestion.handlers.resolving import (
     resolve,
     unknown_code,
 )
-from services.ingestion.repository import inbox, listings, orders
+from services.ingestion.repository import inbox, listings, orders, parking
 from services.ingestion.repository.inbox import Inbox, InboxRow, Settlement
 from services.ingestion.repository.listings import Code
 from services.ingestion.repository.orders import KeptOrder
@@ -54,7 +54,7 @@ class Folding:
     def __init__(
         self,
         pool: Pool,
-        protocols: Mapping[str, Webhooks],
+        protocols: Mapping[str, Reads],
         clock: Clock,
         closing: asyncio.Event,
         *,
@@ -126,6 +126,7 @@ class Folding:
             changed = [folded.orders[order_id] for order_id in sorted(folded.changed)]
             await orders.write(connection, changed, self._clock.now())
             await inbox.settle(connection, folded.settlements)
+            await parking.park_deliveries(connection, folded.settlements)
         self._tell(folded)
         return len(rows)
 
@@ -142,6 +143,8 @@ class Folding:
             self._woken()
         for settlement in folded.settlements:
             metrics.FOLDED.labels(settlement.status).inc()
+            if settlement.status == "refused":
+                metrics.PARKED.labels(metrics.SERVICE, settlement.reason or "unknown").inc()
             if settlement.status == "folded":
                 continue
             self._look_again = self._look_again or settlement.status == "waiting"

@@ -11,6 +11,7 @@ from services.ingestion.repository.orders import OrderStates
 from shared.postgres.connecting import TRANSIENT
 from shared.runtime.clock import Clock
 from shared.runtime.waiting import wait_for_event
+from shared.telemetry.metrics import note_unpublished
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ async def keep_house(
             counts = await inbox.counts()
             for status in ("received", "waiting", "refused", "folded"):
                 metrics.INBOX.labels(status).set(counts.get(status, 0))
-            metrics.OLDEST_UNPUBLISHED.set(await states.oldest_seconds())
+            note_unpublished(metrics.SERVICE, await states.oldest_seconds())
         except TRANSIENT as error:
             log.warning(
                 "the inbox could not be tidied yet",

@@ -1,21 +1,29 @@
 """Reference data as ingestion needs it: which SKU each shop's code stands for."""
 
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from services.ingestion import metrics
 from services.ingestion.repository import listings
-from services.ingestion.repository.listings import ListingRecord, Refusal
+from services.ingestion.repository.listings import ListingRecord
+from services.ingestion.repository.parking import PARKING, deliveries_in, receive_again
 from shared.contracts.products import Listing
 from shared.contracts.records import Undecodable
 from shared.contracts.topics import REFERENCE_DATA
 from shared.kafka.batches import Batch
-from shared.postgres.connecting import Pool
+from shared.postgres.connecting import Connection, Pool
+from shared.postgres.parking import (
+    UNFENCED,
+    ParkedMessage,
+    Refusal,
+    Told,
+    batch_of,
+    internal_error,
+)
 
 ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)  # before every moment a contract can hold
-DETAIL_LENGTH: Final = 4_000
 
 
 @dataclass(slots=True)
@@ -41,18 +49,31 @@ class ReferenceHandler:
         """One transaction: positions, listings, parked messages. Raises Fenced."""
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
             changed = await listings.fold(connection, batch, list(decoded.records.values()))
-            await listings.park(connection, decoded.refusals)
+            await PARKING.park(connection, decoded.refusals)
+        for refused in decoded.refusals:
+            metrics.PARKED.labels(metrics.SERVICE, refused.reason).inc()
         if changed:
             self._learned()
 
     async def park(self, batch: Batch, error: BaseException) -> None:
         """Keep the batch's one message as `internal_error`, and move past it."""
-        text = "".join(traceback.format_exception(error))[-DETAIL_LENGTH:]
-        message = next(batch.messages())
-        refusal = Refusal(message=message, reason="internal_error", detail=text)
+        refusal = internal_error(next(batch.messages()), error)
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
             await listings.fold(connection, batch, [])
-            await listings.park(connection, [refusal])
+            await PARKING.park(connection, [refusal])
+
+    async def replay(self, ids: Collection[int]) -> int:
+        """Bring parked records and refused deliveries back; returns how many were taken."""
+        return await PARKING.replay(self._pool, ids, self._apply_again)
+
+    async def _apply_again(self, connection: Connection, taken: list[ParkedMessage]) -> Told:
+        deliveries = set(deliveries_in(taken))
+        records = [message for message in taken if message.topic == REFERENCE_DATA.name]
+        decoded = read(batch_of(records))
+        await listings.fold(connection, UNFENCED, list(decoded.records.values()))
+        await PARKING.park(connection, decoded.refusals)
+        await receive_again(connection, deliveries)
+        return self._learned
 
 
 def read(batch: Batch) -> Reading:

@@ -1,12 +1,11 @@
 """Listings as told on reference-data-v1, behind the fence of the consumer's positions."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.ingestion.domain.listings import Listing
-from shared.kafka.batches import Batch, Fenced, Message
+from shared.kafka.batches import Batch, Fenced
 from shared.postgres.connecting import Connection
 from shared.postgres.positions import fence_sql
 
@@ -28,12 +27,6 @@ told as (
     returning 1)
 select (select count(*) from gate) as is_open, (select count(*) from told) as told
 """  # noqa: S608  (only the fence's own SQL is put into the text)
-PARK = """
-insert into ingestion.parked
-    (topic, partition, kafka_offset, reason, detail, key, headers, value)
-values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8)
-on conflict (topic, partition, kafka_offset) do nothing
-"""
 KNOWN = """
 select channel, listing, from_at, until_at, sku, units, fulfilled_by
 from ingestion.listings join unnest($1::text[], $2::text[]) as w(channel, listing)
@@ -58,15 +51,6 @@ class ListingRecord:
     fulfilled_by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A message that isn't applied, and why."""
-
-    message: Message
-    reason: str
-    detail: str
-
-
 async def fold(connection: Connection, batch: Batch, records: Sequence[ListingRecord]) -> int:
     """Move the positions and keep the records, each key at most once; returns how many changed.
 
@@ -89,11 +73,6 @@ async def fold(connection: Connection, batch: Batch, records: Sequence[ListingRe
     return told
 
 
-async def park(connection: Connection, refusals: Sequence[Refusal]) -> None:
-    """Keep what could not be read; its record is nowhere else."""
-    await connection.executemany(PARK, [_row(refusal) for refusal in refusals])
-
-
 async def known(connection: Connection, codes: Collection[Code]) -> dict[Code, list[Listing]]:
     """The records of each code that is known."""
     rows = await connection.fetch(KNOWN, [c for c, _ in codes], [code for _, code in codes])
@@ -106,13 +85,3 @@ async def known(connection: Connection, codes: Collection[Code]) -> dict[Code, l
             )
         )  # fmt: skip
     return found
-
-
-def _row(refusal: Refusal) -> tuple[object, ...]:
-    message = refusal.message
-    headers = {name: value.decode("utf-8", "replace") for name, value in message.headers}
-    return (
-        message.topic, message.partition, message.offset, refusal.reason,
-        refusal.detail[:4000].replace("\0", "\\0"), message.key,
-        json.dumps(headers).replace("\\u0000", "\ufffd"), message.value,
-    )  # fmt: skip
