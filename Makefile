@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## format, lint, types, import rules; unit, contract and arc
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/unit tests/contracts tests/architecture $(ARGS)
 
-test-system: $(VENV)/.dev ## tests that need more than Python; installs what they need
+test-system: $(VENV)/.dev ## tests that need more than Python; fetches what they need
 	$(BIN)/pytest tests/system $(ARGS)
 
 bench: $(VENV)/.dev $(BENCH_VENV)/.bench ## speed claims with their peers: make bench ARGS="drain --events 300000"
@@ -48,6 +48,7 @@ format: $(VENV)/.dev ## rewrite the code in the house's format
 
 docs: $(VENV)/.dev ## generate what docs/ holds of generated pages
 	$(BIN)/python -m shared.contracts.docs
+	$(BIN)/python -m shared.telemetry.docs
 
 lock: $(VENV)/.uv ## resolve the locks anew
 	for name in run demo dev bench; do sh requirements/compile.sh $$name || exit 1; done

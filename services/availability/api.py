@@ -6,17 +6,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Header, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
 
+from services.availability.domain.levels import Level
 from services.availability.handlers.answering import Answers, Found, is_stale
-from services.availability.handlers.explaining import explain
+from services.availability.handlers.explaining import Told, explain, explain_at
+from services.availability.handlers.promising import promise
 from services.availability.handlers.streaming import Stream
 from services.availability.repository import packing, reading
+from services.availability.repository.parking import PARKING
 from services.availability.repository.progress import ProgressRows
 from shared.contracts.fields import ChannelId, LocationId, Sku
+from shared.http.parked import Replay, parked_router
 from shared.postgres.connecting import TRANSIENT, Pool
 from shared.telemetry.health import Health
 
@@ -39,20 +43,54 @@ class Wanted(BaseModel):
     channel: ChannelId | None = None
 
 
+class Booked(BaseModel):
+    """A level as the ledger had it at a past moment; signed."""
+
+    location: LocationId
+    sellable: int
+    reserved: int = 0
+    allocated: int = 0
+
+
+class Books(BaseModel):
+    """The ledger's answer about a SKU `at` a past moment, to be explained with the policies of
+    then.
+    """
+
+    at: AwareDatetime
+    levels: Annotated[list[Booked], Field(max_length=10_000)]
+    unsourced: int = Field(0, ge=0)
+
+    def told(self) -> Told:
+        """As the formula takes it."""
+        levels = {
+            one.location: Level(0, one.sellable, one.reserved, one.allocated) for one in self.levels
+        }
+        return Told(at=self.at, levels=levels, unsourced=self.unsourced)
+
+
 def probes(health: Health) -> Starlette:
     """Only the probes, for a worker."""
     return Starlette(routes=health.routes())
 
 
 def create(
-    answers: Answers, stream: Stream, pool: Pool, health: Health, closing: asyncio.Event
+    answers: Answers,
+    stream: Stream,
+    pool: Pool,
+    health: Health,
+    closing: asyncio.Event,
+    *,
+    replay: Replay,
 ) -> FastAPI:
     """The application of the api role."""
     app = FastAPI(title="Stocktide availability", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
     app.include_router(_figures(answers))
+    app.include_router(_pages(answers, pool))
     app.include_router(_explaining(answers, pool))
     app.include_router(_streaming(stream, closing))
+    app.include_router(parked_router(pool, PARKING, replay))
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     for error in TRANSIENT:
@@ -96,7 +134,7 @@ def _figures(answers: Answers) -> APIRouter:
     return router
 
 
-def _explaining(answers: Answers, pool: Pool) -> APIRouter:
+def _pages(answers: Answers, pool: Pool) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/channels/{channel}/availability")
@@ -123,6 +161,29 @@ def _explaining(answers: Answers, pool: Pool) -> APIRouter:
         }  # fmt: skip
         return Response(to_json(page), media_type=JSON)
 
+    @router.post("/v1/view/rebuild", status_code=202)
+    async def rebuild() -> dict[str, str]:
+        await ProgressRows(pool).ask_rebuild()
+        return {"rebuild": "asked for"}
+
+    return router
+
+
+def _explaining(answers: Answers, pool: Pool) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/promise/{sku:path}")
+    async def promised(
+        sku: SkuPath, channel: Annotated[ChannelId, Query()], by: AwareDatetime
+    ) -> Response:
+        """What may be promised by a moment: available now, less what is accepted for later."""
+        if not answers.is_built:
+            raise _building()
+        found = await promise(pool, sku, channel, by)
+        if found is None:
+            raise HTTPException(404, f"{channel} has no figure of the SKU {sku}")
+        return Response(to_json(found), media_type=JSON)
+
     @router.get("/v1/explain/{sku:path}")
     async def why(
         sku: SkuPath,
@@ -134,10 +195,16 @@ def _explaining(answers: Answers, pool: Pool) -> APIRouter:
             raise HTTPException(404, f"nobody has told us of the SKU {sku}")
         return Response(to_json(explained), media_type=JSON)
 
-    @router.post("/v1/view/rebuild", status_code=202)
-    async def rebuild() -> dict[str, str]:
-        await ProgressRows(pool).ask_rebuild()
-        return {"rebuild": "asked for"}
+    @router.post("/v1/explain/{sku:path}")
+    async def why_then(
+        sku: SkuPath,
+        books: Books,
+        channel: ChannelQuery = None,
+        location: Annotated[LocationId | None, Query()] = None,
+    ) -> Response:
+        """Why it was that many: the caller brings the ledger's books of then."""
+        explained = await explain_at(pool, sku, books.told(), channel, location)
+        return Response(to_json(explained), media_type=JSON)
 
     return router
 

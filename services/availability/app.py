@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from services.availability import api, metrics
 from services.availability.handlers.answering import Answers
 from services.availability.handlers.batch import AvailabilityHandler
+from services.availability.handlers.filling import Filling
 from services.availability.handlers.freshness import Freshness
+from services.availability.handlers.keeping import keep_house
 from services.availability.handlers.listening import Listening, TopicEnds
 from services.availability.handlers.mirroring import Mirror
 from services.availability.handlers.planning import PlanCache
 from services.availability.handlers.reading import Reading
 from services.availability.handlers.recomputing import Recomputing
 from services.availability.handlers.streaming import Stream
+from services.availability.repository.parking import PARKING
 from services.availability.repository.progress import ProgressRows
 from services.availability.repository.publishing import DirtyStates
 from services.availability.repository.stock import Note
@@ -24,24 +27,33 @@ from shared.cache.connecting import open_redis
 from shared.cache.generations import GenerationMark
 from shared.cache.reading import ViewReader
 from shared.cache.versioned import VersionedStrings
-from shared.contracts.topics import ALLOCATIONS, AVAILABILITY, REFERENCE_DATA, STOCK_LEVELS
+from shared.contracts.topics import (
+    ALLOCATIONS,
+    AVAILABILITY,
+    REFERENCE_DATA,
+    REPUBLISHES,
+    STOCK_LEVELS,
+)
 from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
-from shared.kafka.producing import open_producer
+from shared.kafka.producing import open_producer, send_all
 from shared.kafka.relaying import Relay
 from shared.postgres.connecting import (
     TRANSIENT,
+    Connection,
     LastingConnection,
     Pool,
     open_pool,
 )
+from shared.postgres.measuring import measure
 from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
 from shared.runtime.waiting import wait_for_event
+from shared.telemetry.metrics import PARKED_MESSAGES, note_unpublished
 
-READ = (STOCK_LEVELS, REFERENCE_DATA, ALLOCATIONS)
+READ = (STOCK_LEVELS, REFERENCE_DATA, ALLOCATIONS, REPUBLISHES)
 VIEW_PREFIX = "ats:"
 MARK_NAME = "ats-mark"
 
@@ -107,7 +119,7 @@ class _Worker:
     async def measure(self) -> None:
         """Gauges, once a second."""
         while not await wait_for_event(self.closing, 1.0):
-            metrics.LAG.labels("availability").set(sum(self.consuming.lag().values()))
+            metrics.LAG.set(sum(self.consuming.lag().values()))
             await _measure_unpublished(self.topic)
 
 
@@ -116,8 +128,7 @@ async def _measure_unpublished(states: DirtyStates) -> None:
         oldest = await states.oldest_seconds()
     except TRANSIENT:
         return  # the gauge stands while Postgres is away; the probe says that it is
-    for kind in ("topic", "view"):
-        metrics.OLDEST_UNPUBLISHED.labels(kind).set(oldest.get(kind, 0.0))
+    note_unpublished(metrics.SERVICE, max(oldest.values(), default=0.0))
 
 
 async def _add_worker(
@@ -138,7 +149,8 @@ async def _add_worker(
         DirtyStates(pool, kind="topic"),
         DirtyStates(pool, kind="view"),
     )
-    worker.freshness = Freshness(ends, progress, clock, process.closing)
+    filling = Filling(progress, lambda messages: send_all(producer, messages), clock, new_id)
+    worker.freshness = Freshness(ends, progress, clock, process.closing, filling=filling)
     worker.recomputing = Recomputing(pool, plans, process.closing, committed=worker.committed)
     worker.relay = Relay(worker.topic, producer, worker.complete, worker.finished)
     worker.mirror = Mirror(
@@ -170,7 +182,13 @@ def _run(process: Process, worker: _Worker) -> None:
     process.add("mirror", worker.mirror.run)
     process.add("recompute", worker.recomputing.run)
     process.add("freshness", worker.freshness.run)
+    gauges = ((PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count),)
+    process.add(
+        "count",
+        lambda: measure(worker.pool, gauges, worker.closing, is_first=lambda: 0 in worker.held()),
+    )
     process.add("measure", worker.measure)
+    process.add("keep", lambda: keep_house(worker.pool, SystemClock(), worker.closing))
     consuming, health = worker.consuming, process.health
     health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
     health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
@@ -196,7 +214,18 @@ async def _add_api(
     process.add("answers", answers.run)
     process.add("listen", listening.run)
     process.health.add("answers", answers.problem)
-    return api.create(answers, stream, pool, process.health, closing)
+    handler = AvailabilityHandler(_no_connection, PlanCache(), committed=_left_to_polling)
+    return api.create(
+        answers, stream, pool, process.health, closing, replay=lambda ids: handler.replay(pool, ids)
+    )
+
+
+async def _no_connection() -> Connection:
+    raise AssertionError("the api reads no batches")
+
+
+def _left_to_polling(_: Sequence[Note]) -> None:
+    """Relay and mirror live in the worker, which polls for what this process leaves."""
 
 
 def main() -> int:

@@ -1,33 +1,25 @@
 """Metrics of availability."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
+
+from shared.telemetry.metrics import (
+    BATCH_MESSAGES,
+    CONSUMER_LAG_MESSAGES,
+    MESSAGE_HANDLING_SECONDS,
+    PARKED_TOTAL,
+)
+
+SERVICE = "availability"
 
 MESSAGES = Counter(
     "stocktide_availability_messages_total",
     "Messages by their fate: folded or parked.",
     ["fate"],
 )
-PARKED = Counter(
-    "stocktide_availability_parked_total", "Messages parked, by reason.", ["service", "reason"]
-)
-BATCH_SECONDS = Histogram(
-    "stocktide_availability_batch_seconds",
-    "Time of one batch's transaction.",
-    ["service", "handler", "outcome"],
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-)
-BATCH_MESSAGES = Histogram(
-    "stocktide_availability_batch_messages",
-    "Messages in one batch.",
-    ["service"],
-    buckets=(1, 2, 5, 10, 50, 100, 500, 1000, 5000, 10000),
-)
-LAG = Gauge("stocktide_availability_lag_messages", "Messages behind the log's end.", ["service"])
-OLDEST_UNPUBLISHED = Gauge(
-    "stocktide_availability_unpublished_age_seconds",
-    "Age of the oldest state not yet told, by where it goes: topic or view.",
-    ["kind"],
-)
+BATCH_SECONDS = MESSAGE_HANDLING_SECONDS.labels(SERVICE, "batch", "applied")
+BATCH_SIZE = BATCH_MESSAGES.labels(SERVICE)
+LAG = CONSUMER_LAG_MESSAGES.labels(SERVICE)
+PARKED = PARKED_TOTAL
 AGE_SECONDS = Gauge(
     "stocktide_availability_age_seconds", "Age of the view: what was told before is in it."
 )

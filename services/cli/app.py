@@ -54,13 +54,23 @@ def demo(
         str | None, typer.Option(help="Write the figures as JSON to FILE.", metavar="FILE")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Go on with the last run's data.")] = False,
-    speed: Annotated[float, typer.Option(help="How many times faster than it happened.")] = 40_000,
+    source: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            help="Replay a file instead: its kind, online-retail, and its path (CSV, gz, xlsx).",
+            metavar="KIND FILE",
+        ),
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(help="How many times faster than it happened: 40000; 20000 for a file."),
+    ] = None,
     database: Database = None,
 ) -> None:
     """Replay a year of real sales through every service, watch it, and check it."""
     from services.cli.demo.command import run_demo
 
-    _end(run_demo(duration, report, database, speed=speed, keep=keep))
+    _end(run_demo(duration, report, database, source=source, speed=speed, keep=keep))
 
 
 @app.command()
@@ -146,6 +156,40 @@ def topics(*, as_json: AsJson = False) -> None:
     _end(apply_topics(as_json=as_json))
 
 
+@app.command("import")
+def import_(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="product, identifier, listing, policy …")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="CSV, .csv.gz or .xlsx.")
+    ] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it, change nothing.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Let good rows in where others are refused.")
+    ] = False,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
+    zone: Annotated[str, typer.Option(help="Time zone of moments that tell none.")] = "UTC",
+    template: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Print the header of a kind's file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring products, codes, places, policies … in from a file: all of it, or nothing."""
+    from services.cli.commands.importing import import_file, print_template
+
+    if template is not None:
+        _end(print_template(template))
+    if kind is None or file is None:
+        raise CommandError("What, and from where?", "Name KIND and FILE.", Exit.USAGE)
+    _end(
+        import_file(
+            kind, file, as_json=as_json, dry_run=dry_run, partial=partial, sheet=sheet, zone=zone
+        )
+    )
+
+
 @event.command("publish")
 def event_publish(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON; - is stdin.")],
@@ -172,12 +216,13 @@ def stock_explain(
     *,
     location: Annotated[str | None, typer.Option(help="Only this location.")] = None,
     channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+    at: Annotated[str | None, typer.Option(help="As it was at a past time.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why is it that many? Term by term, from the movements up."""
+    """Why is it that many? Term by term, from the movements up; now or `--at` a past time."""
     from services.cli.commands.stock import explain
 
-    _end(explain(sku, location, channel, as_json=as_json))
+    _end(explain(sku, location, channel, at, as_json=as_json))
 
 
 @view.command("rebuild")
@@ -191,18 +236,21 @@ def view_rebuild() -> None:
 @parked.command("list")
 def parked_list(
     *,
+    service: Annotated[str | None, typer.Option(help="Only this service's.")] = None,
     reason: Annotated[str | None, typer.Option(help="Only those parked for this reason.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Parked messages, oldest first, and how many there are of each reason."""
+    """Parked messages of every service that runs, and how many there are of each reason."""
     from services.cli.commands.parked import list_parked
 
-    _end(list_parked(reason, limit, as_json=as_json))
+    _end(list_parked(service, reason, limit, as_json=as_json))
 
 
 @parked.command("show")
-def parked_show(parked_id: int, *, as_json: AsJson = False) -> None:
+def parked_show(
+    parked_id: Annotated[str, typer.Argument(metavar="SERVICE:ID")], *, as_json: AsJson = False
+) -> None:
     """One parked message with all that is known of it."""
     from services.cli.commands.parked import show_parked
 
@@ -211,15 +259,16 @@ def parked_show(parked_id: int, *, as_json: AsJson = False) -> None:
 
 @parked.command("replay")
 def parked_replay(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID…]")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE:ID…]")] = None,
     *,
+    service: Annotated[str | None, typer.Option(help="Only this service's.")] = None,
     reason: Annotated[str | None, typer.Option(help="Those parked for this reason.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every parked message.")] = False,
 ) -> None:
     """Try parked messages again, after their cause is mended."""
     from services.cli.commands.parked import replay_parked
 
-    _end(replay_parked(ids or [], reason, every=every))
+    _end(replay_parked(ids or [], service, reason, every=every))
 
 
 @config.command("show")

@@ -2,24 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi import APIRouter, FastAPI, Query
+from pydantic import AwareDatetime
 from starlette.applications import Starlette
 
 from services.ledger.handlers.batch import LedgerHandler
-from services.ledger.repository import explaining, parking
+from services.ledger.repository import explaining
+from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import LedgerStates
+from shared.http.parked import parked_router
 from shared.postgres.connecting import Pool
 from shared.telemetry.health import Health
-
-REPLAY_SLICE = 500
-
-
-class ReplayRequest(BaseModel):
-    """Which parked messages to bring back: by id, by reason, or all that are open."""
-
-    ids: list[int] = Field(default_factory=list, max_length=10_000)
-    reason: str | None = None
 
 
 def probes(health: Health) -> Starlette:
@@ -32,7 +25,7 @@ def create(pool: Pool, handler: LedgerHandler, states: LedgerStates, health: Hea
     app = FastAPI(title="Stocktide ledger", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
     app.include_router(_levels(pool, states))
-    app.include_router(_parked(pool, handler))
+    app.include_router(parked_router(pool, PARKING, handler.replay))
     return app
 
 
@@ -54,43 +47,5 @@ def _levels(pool: Pool, states: LedgerStates) -> APIRouter:
     @router.post("/v1/levels:republish", status_code=202)
     async def republish() -> dict[str, int]:
         return {"levels": await states.republish_all()}
-
-    return router
-
-
-def _parked(pool: Pool, handler: LedgerHandler) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/v1/parked")
-    async def parked(
-        after: int = 0,
-        reason: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> dict[str, object]:
-        async with pool.acquire(timeout=5) as connection:
-            rows = await parking.open_rows(connection, after=after, reason=reason, limit=limit)
-            return {"parked": rows, "counts": await parking.counts(connection)}
-
-    @router.get("/v1/parked/{parked_id}")
-    async def show(parked_id: int) -> dict[str, object]:
-        async with pool.acquire(timeout=5) as connection:
-            row = await parking.show(connection, parked_id)
-        if row is None:
-            raise HTTPException(404, f"no parked message has the id {parked_id}")
-        return {
-            name: value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
-            for name, value in row.items()
-        }
-
-    @router.post("/v1/parked:replay")
-    async def replay(request: ReplayRequest) -> dict[str, int]:
-        ids = request.ids
-        if not ids:
-            async with pool.acquire(timeout=5) as connection:
-                ids = await parking.open_ids(connection, reason=request.reason, limit=10_000)
-        taken = 0
-        for start in range(0, len(ids), REPLAY_SLICE):
-            taken += await handler.replay(ids[start : start + REPLAY_SLICE])
-        return {"replayed": taken}
 
     return router

@@ -3,19 +3,25 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC
+from datetime import timedelta
+from functools import partial
 
 from services.ledger import api, metrics
 from services.ledger.handlers.batch import LedgerHandler, Reading
+from services.ledger.handlers.falling_due import FallingDue
+from services.ledger.handlers.maintaining import Maintaining
 from services.ledger.handlers.releasing import Releasing
-from services.ledger.repository import maintenance
+from services.ledger.handlers.republishing import Republishing
+from services.ledger.repository.measuring import oversold_units
+from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import LedgerStates
 from services.ledger.settings import LedgerSettings
-from shared.contracts.topics import REFERENCE_DATA, STOCK_COMMANDS, STOCK_MOVEMENTS
+from shared.contracts.topics import REFERENCE_DATA, REPUBLISHES, STOCK_COMMANDS, STOCK_MOVEMENTS
 from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
-from shared.kafka.producing import open_producer
+from shared.kafka.producing import open_producer, send_all
 from shared.kafka.relaying import Relay
 from shared.postgres.connecting import (
     TRANSIENT,
@@ -23,18 +29,21 @@ from shared.postgres.connecting import (
     Pool,
     open_pool,
 )
+from shared.postgres.measuring import measure
 from shared.postgres.positions import Positions
-from shared.runtime.clock import Clock, SystemClock, new_id
+from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
 from shared.runtime.waiting import wait_for_event
+from shared.telemetry.health import Health
+from shared.telemetry.metrics import OVERSOLD_UNITS, PARKED_MESSAGES, note_unpublished
 
 log = logging.getLogger(__name__)
 
 # Two full batches behind, nobody waits for a single state: what is overtaken at once is spared.
 GATHER_FROM_LAG = 20_000
 GATHER_SECONDS = 2.0
-TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name)
+TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name, REPUBLISHES.name)
 
 
 async def build_worker(process: Process) -> None:
@@ -49,13 +58,15 @@ async def build_worker(process: Process) -> None:
     process.resources.push_async_callback(producer.stop)
     states, consumed = LedgerStates(pool), asyncio.Event()
     handler = LedgerHandler(
-        connection, pool, clock, woken=lambda: relay.wake(), released=lambda: releasing.wake()
-    )
+        connection, pool, clock, woken=lambda: relay.wake(), released=lambda: releasing.wake(),
+        hold_ahead=timedelta(hours=settings.hold_ahead_hours),
+    )  # fmt: skip
     releasing = Releasing(handler, pool, process.closing, sweep_seconds=settings.sweep_seconds)
+    reading = ConsumerOptions(
+        servers=kafka, group="ledger", topics=TOPICS, batch_max=lambda: settings.batch_max
+    )
     consuming = Consuming(
-        ConsumerOptions(
-            servers=kafka, group="ledger", topics=TOPICS, batch_max=lambda: settings.batch_max
-        ),
+        reading,
         handler,
         Positions(pool, schema="ledger", owner=f"{socket.gethostname()}/{new_id()}"),
         clock,
@@ -65,28 +76,57 @@ async def build_worker(process: Process) -> None:
     def own_partitions() -> set[int]:
         return {tp.partition for tp in consuming.assigned if tp.topic == STOCK_MOVEMENTS.name}
 
-    def gather() -> float:
-        return gathering(sum(consuming.lag().values()))
+    relay = Relay(
+        states, producer, own_partitions, consumed,
+        gather_seconds=lambda: gathering(sum(consuming.lag().values())),
+    )  # fmt: skip
 
-    relay = Relay(states, producer, own_partitions, consumed, gather_seconds=gather)
-
-    async def consume() -> None:
-        """The relay ends after the consumer: it says what the last batch left."""
-        relaying = asyncio.create_task(relay.run())
-        try:
-            await consuming.run()
-        finally:
-            consumed.set()
-            await relaying
-
-    process.add("consume", consume)
+    process.add("consume", lambda: _consume(consuming, relay, consumed))
     process.add("release", releasing.run)
-    process.add("maintain", lambda: _maintain(process.closing, pool, clock, settings))
+    _add_background(process, pool, handler, settings, is_first=lambda: 0 in own_partitions())
+    telling = partial(send_all, producer)
+    republishing = Republishing(pool, telling, clock, process.closing, woken=relay.wake)
+    process.add("republish", republishing.run)
     process.add("measure", lambda: _measure(process.closing, consuming, states))
-    process.health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
-    process.health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
-    process.health.add("postgres", lambda: consuming.waiting_for)
+    _add_checks(process.health, consuming)
     process.serve_http(api.probes(process.health), host=stack.host, port=settings.worker_port)
+
+
+async def _consume(consuming: Consuming[Reading], relay: Relay, consumed: asyncio.Event) -> None:
+    """The relay ends after the consumer: it says what the last batch left."""
+    relaying = asyncio.create_task(relay.run())
+    try:
+        await consuming.run()
+    finally:
+        consumed.set()
+        await relaying
+
+
+def _add_background(
+    process: Process,
+    pool: Pool,
+    handler: LedgerHandler,
+    settings: LedgerSettings,
+    *,
+    is_first: Callable[[], bool],
+) -> None:
+    """What time alone brings: due lines, months, gauges."""
+    maintaining = Maintaining(
+        pool, SystemClock(), process.closing, months_ahead=settings.months_ahead,
+        keep_months=settings.keep_months, closed=handler.learn_horizon,
+    )  # fmt: skip
+    gauges = (
+        (PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count), (OVERSOLD_UNITS, oversold_units),
+    )  # fmt: skip
+    process.add("due", FallingDue(handler, process.closing).run)
+    process.add("maintain", maintaining.run)
+    process.add("count", lambda: measure(pool, gauges, process.closing, is_first=is_first))
+
+
+def _add_checks(health: Health, consuming: Consuming[Reading]) -> None:
+    health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
+    health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
+    health.add("postgres", lambda: consuming.waiting_for)
 
 
 def gathering(lag: int) -> float:
@@ -94,29 +134,13 @@ def gathering(lag: int) -> float:
     return GATHER_SECONDS if lag > GATHER_FROM_LAG else 0.0
 
 
-async def _maintain(
-    closing: asyncio.Event, pool: Pool, clock: Clock, settings: LedgerSettings
-) -> None:
-    while not closing.is_set():
-        pause = 3_600.0
-        try:
-            async with pool.acquire(timeout=5) as borrowed:
-                await maintenance.make_months(
-                    borrowed, clock.now().astimezone(UTC).date(), settings.months_ahead
-                )
-        except TRANSIENT as error:  # the catch-all partition takes what comes meanwhile
-            log.warning("months not made yet", extra={"action": "retry", "reason": repr(error)})
-            pause = 10.0
-        await wait_for_event(closing, pause)
-
-
 async def _measure(
     closing: asyncio.Event, consuming: Consuming[Reading], states: LedgerStates
 ) -> None:
     while not await wait_for_event(closing, 1.0):
-        metrics.LAG.labels("ledger").set(sum(consuming.lag().values()))
+        metrics.LAG.set(sum(consuming.lag().values()))
         with suppress(*TRANSIENT):
-            metrics.OLDEST_UNPUBLISHED.labels("ledger").set(await states.oldest_seconds())
+            note_unpublished(metrics.SERVICE, await states.oldest_seconds())
 
 
 async def build_api(process: Process) -> None:
@@ -127,7 +151,10 @@ async def build_api(process: Process) -> None:
     process.resources.push_async_callback(pool.close)
     connection = LastingConnection(dsn, application="stocktide-ledger-worker")
     process.resources.push_async_callback(connection.close)
-    handler = LedgerHandler(connection, pool, clock, woken=_nothing, released=_nothing)
+    handler = LedgerHandler(
+        connection, pool, clock, woken=_nothing, released=_nothing,
+        hold_ahead=timedelta(hours=settings.hold_ahead_hours),
+    )  # fmt: skip
     application = api.create(pool, handler, LedgerStates(pool), process.health)
     process.serve_http(application, host=stack.host, port=settings.api_port)
 

@@ -20,3 +20,9 @@ class LedgerSettings(Settings):
     api_port: int = Field(8712, ge=0, le=65535, description="HTTP of the api role")
     sweep_seconds: float = Field(30.0, gt=0, description="how often waiting messages are tried")
     months_ahead: int = Field(3, ge=1, description="months of movements made in advance")
+    hold_ahead_hours: float = Field(
+        0.0, ge=0, description="how long before it is wanted a line for later holds units"
+    )
+    keep_months: int = Field(
+        0, ge=0, description="months of movements kept beside the present one; 0: all of them"
+    )

@@ -3,14 +3,17 @@
 from fastapi import FastAPI, HTTPException
 
 from services.orders.handlers.answering import answer
+from services.orders.repository.parking import PARKING
+from shared.http.parked import Replay, parked_router
 from shared.postgres.connecting import Pool
 from shared.telemetry.health import Health
 
 
-def create(pool: Pool, health: Health) -> FastAPI:
-    """The application: `/v1/orders/{order_id}` and the probes."""
+def create(pool: Pool, replay: Replay, health: Health) -> FastAPI:
+    """The application: `/v1/orders/{order_id}`, `/v1/parked` and the probes."""
     app = FastAPI(title="Stocktide orders", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
+    app.include_router(parked_router(pool, PARKING, replay))
 
     @app.get("/v1/orders/{order_id:path}")
     async def order(order_id: str) -> dict[str, object]:

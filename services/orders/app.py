@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from contextlib import suppress
+from functools import partial
 
 from services.orders import api, metrics
 from services.orders.domain.sourcing import PoolOrder
@@ -11,6 +12,7 @@ from services.orders.domain.wishing import Waits
 from services.orders.handlers.batch import OrdersHandler
 from services.orders.handlers.reading import READ, Reading
 from services.orders.handlers.redeciding import Redeciding
+from services.orders.repository.parking import PARKING
 from services.orders.repository.publishing import OrdersStates
 from services.orders.settings import OrdersSettings
 from shared.contracts.topics import ORDERS
@@ -19,13 +21,18 @@ from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
 from shared.postgres.connecting import TRANSIENT, LastingConnection, open_pool
+from shared.postgres.measuring import measure
 from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
 from shared.runtime.waiting import wait_for_event
+from shared.telemetry.health import Health
+from shared.telemetry.metrics import PARKED_MESSAGES, note_unpublished
 
 log = logging.getLogger(__name__)
+
+GAUGES = ((PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count),)
 
 
 async def build(process: Process) -> None:
@@ -47,14 +54,15 @@ async def build(process: Process) -> None:
 
     relay = Relay(states, producer, own_partitions, relay_closing)
     redeciding = Redeciding(pool, sourcing, clock, process.closing, woken=relay.wake)
+    handler = OrdersHandler(
+        connection, sourcing, clock, woken=relay.wake, undecided=redeciding.wake
+    )
     consuming: Consuming[Reading] = Consuming(
         ConsumerOptions(
             servers=kafka, group="orders", topics=tuple(topic.name for topic in READ),
             batch_max=lambda: settings.batch_max,
         ),
-        OrdersHandler(
-            connection, sourcing, clock, woken=relay.wake, undecided=redeciding.wake
-        ),
+        handler,
         Positions(pool, schema="orders", owner=f"{socket.gethostname()}/{new_id()}"),
         clock,
         process.closing,
@@ -70,11 +78,18 @@ async def build(process: Process) -> None:
 
     process.add("consume", consume)
     process.add("redecide", redeciding.run)
+    counting = partial(measure, pool, GAUGES, process.closing)
+    process.add("count", lambda: counting(is_first=lambda: 0 in own_partitions()))
     process.add("measure", lambda: _measure(process, consuming, relay, states))
-    process.health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
-    process.health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
-    process.health.add("postgres", lambda: consuming.waiting_for)
-    process.serve_http(api.create(pool, process.health), host=stack.host, port=settings.port)
+    _add_checks(process.health, consuming)
+    application = api.create(pool, lambda ids: handler.replay(pool, ids), process.health)
+    process.serve_http(application, host=stack.host, port=settings.port)
+
+
+def _add_checks(health: Health, consuming: Consuming[Reading]) -> None:
+    health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
+    health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
+    health.add("postgres", lambda: consuming.waiting_for)
 
 
 async def _measure(
@@ -85,7 +100,7 @@ async def _measure(
         metrics.LAG.set(sum(consuming.lag().values()))
         metrics.PUBLISHED.set(relay.published)
         with suppress(*TRANSIENT):
-            metrics.OLDEST_UNPUBLISHED.set(await states.oldest_seconds())
+            note_unpublished(metrics.SERVICE, await states.oldest_seconds())
             waiting = await states.waiting()
             for reason in Waits:
                 metrics.WAITING.labels(reason).set(waiting.get(reason, 0))

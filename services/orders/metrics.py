@@ -1,16 +1,23 @@
 """Metrics of orders."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
+
+from shared.telemetry.metrics import (
+    BATCH_MESSAGES,
+    CONSUMER_LAG_MESSAGES,
+    MESSAGE_HANDLING_SECONDS,
+    PARKED_TOTAL,
+)
+
+SERVICE = "orders"
 
 MESSAGES = Counter(
     "stocktide_orders_messages_total", "Messages by their fate: folded or parked.", ["fate"]
 )
-PARKED = Counter("stocktide_orders_parked_total", "Messages parked, by reason.", ["reason"])
-BATCH_SECONDS = Histogram(
-    "stocktide_orders_batch_seconds",
-    "Time of one batch's transaction.",
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-)
+BATCH_SECONDS = MESSAGE_HANDLING_SECONDS.labels(SERVICE, "batch", "applied")
+BATCH_SIZE = BATCH_MESSAGES.labels(SERVICE)
+LAG = CONSUMER_LAG_MESSAGES.labels(SERVICE)
+PARKED = PARKED_TOTAL
 ORDERS_CHANGED = Counter("stocktide_orders_changed_total", "Orders for which a state was news.")
 DECIDED = Counter(
     "stocktide_orders_lines_decided_total",
@@ -28,8 +35,4 @@ RETURN_MOVEMENTS = Counter(
 WAITING = Gauge(
     "stocktide_orders_lines_waiting", "Lines that wait for reference data, by reason.", ["reason"]
 )
-LAG = Gauge("stocktide_orders_lag_messages", "Messages behind the logs' ends.")
 PUBLISHED = Gauge("stocktide_orders_published_messages", "Messages sent since the start.")
-OLDEST_UNPUBLISHED = Gauge(
-    "stocktide_orders_unpublished_age_seconds", "Age of the oldest message not yet sent."
-)

@@ -40,15 +40,15 @@ class GenerationMark:
     """Reads and writes the mark. Every method raises RedisError when Redis is away."""
 
     def __init__(self, redis: Redis, *, name: str) -> None:
+        self.name = name
         self._redis = redis
-        self._name = name
         self._begin = redis.register_script(BEGIN)
         self._beat = redis.register_script(BEAT)
 
     async def read(self) -> Mark | None:
         """The mark, or None on a server that is empty or was wiped."""
         generation, made_for, as_of_ms = await self._redis.hmget(
-            self._name, ["generation", "made_for", "as_of"]
+            self.name, ["generation", "made_for", "as_of"]
         )
         if not isinstance(generation, bytes) or not isinstance(made_for, bytes):
             return None
@@ -58,10 +58,10 @@ class GenerationMark:
 
     async def begin(self, generation: int, made_for: str) -> bool:
         """Mark a new generation; False when a later one is there already."""
-        return bool(await self._begin(keys=[self._name], args=[generation, made_for]))
+        return bool(await self._begin(keys=[self.name], args=[generation, made_for]))
 
     async def beat(self, generation: int, made_for: str, as_of_ms: int) -> bool:
         """Say that the view holds all that was known at `as_of_ms`; False when the mark is gone or
         another generation's. A beat never moves back.
         """
-        return bool(await self._beat(keys=[self._name], args=[generation, made_for, as_of_ms]))
+        return bool(await self._beat(keys=[self.name], args=[generation, made_for, as_of_ms]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shared.cache.connecting import REDIS_ERRORS
 from shared.cache.generations import GenerationMark
-from shared.cache.versioned import Versioned, VersionedStrings
+from shared.cache.versioned import Outcome, Versioned, VersionedStrings
 
 log = logging.getLogger(__name__)
 
@@ -64,15 +64,19 @@ class ViewReader:
 
     async def get_many(self, keys: Sequence[str]) -> list[Versioned | None]:
         """The known values in the order of the keys. Raises nothing: away is unknown."""
-        if self.generation is None or self._strings is None:
+        if self.generation is None or self._strings is None or self._mark is None:
             return [None] * len(keys)
         try:
-            found = await self._strings.get_many(keys)
+            found, marked = await self._strings.get_many_under(keys, self._mark.name)
         except REDIS_ERRORS as error:
             self._distrust(error)
             return [None] * len(keys)
-        # Asked only now: a connection made for this very read may have reached another server.
+        # Asked only now: a connection made for this very read may have reached another server, and
+        # a server that was wiped since has no mark, though the writer, not knowing it yet, may have
+        # put single keys back, each with what was then its next change to tell.
         trusted = self.generation
+        if marked != trusted:
+            return [None] * len(keys)
         return [value if value and value.generation == trusted else None for value in found]
 
     async def _fly(self) -> None:
@@ -86,14 +90,21 @@ class ViewReader:
         finally:
             self._flight = None
 
-    async def repair(self, entries: Sequence[tuple[str, int, bytes]]) -> None:
-        """Put what was read elsewhere where it was missing; compare-and-set keeps what is newer."""
-        if self.generation is None or self._strings is None:
-            return
+    async def repair(self, entries: Sequence[tuple[str, int, bytes]]) -> bool:
+        """Put what was read elsewhere where it was missing; compare-and-set keeps what is newer.
+        Says whether each key now holds its entry's version or a higher one, in the generation that
+        is still the one to trust.
+        """
+        trusted = self.generation
+        if trusted is None or self._strings is None or self._mark is None:
+            return False
         try:
-            await self._strings.put_many(self.generation, entries)
+            outcomes = await self._strings.put_many(trusted, entries)
+            mark = await self._mark.read()  # after the writing: a wipe takes what was written
         except REDIS_ERRORS as error:
             self._distrust(error)
+            return False
+        return Outcome.BEHIND not in outcomes and mark is not None and mark.generation == trusted
 
     def _distrust(self, error: BaseException) -> None:
         if self.generation is not None:

@@ -78,6 +78,23 @@ class VersionedStrings:
             found += map(_read, await self._redis.mget([self._name(key) for key in part]))
         return found
 
+    async def get_many_under(
+        self, keys: Sequence[str], mark_name: str
+    ) -> tuple[list[Versioned | None], int | None]:
+        """The values, and the generation that the mark names once they are read, in one round trip.
+
+        A mark that is still there was there before: no wipe can hide between the two. Raises
+        RedisError.
+        """
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for start in range(0, len(keys), self._keys_per_call):
+                part = keys[start : start + self._keys_per_call]
+                pipeline.mget([self._name(key) for key in part])
+            pipeline.hget(mark_name, "generation")
+            *parts, generation = await pipeline.execute()
+        found = [_read(value) for values in parts for value in values]
+        return found, None if generation is None else int(generation)
+
     async def put_many(
         self, generation: int, entries: Sequence[tuple[str, int, bytes]]
     ) -> list[Outcome]:

@@ -18,8 +18,8 @@ class Allocated(Record):
 class Allocation(Message):
     """The outcome of an order line's latest command.
 
-    `allocated + short = max(0, wanted − shipped)`: demand that has been accepted is always in the
-    books.
+    `allocated + short + dated = max(0, wanted − shipped)`: demand that has been accepted is always
+    in the books.
     """
 
     KEY: ClassVar = ("order_id", "line_id")
@@ -39,6 +39,10 @@ class Allocation(Message):
     """Units that nothing serves yet."""
     short_at: LocationId | None = None
     """Where the short units are booked; None while the line has no place."""
+    dated: CountedQuantity = 0
+    """Units that hold nothing yet, because they are wanted for later: see `requested_for`."""
+    requested_for: Moment | None = None
+    """When the line is wanted, where a date was given."""
     refusal: Code | None = None
     """Why a command changed nothing; None when it was applied."""
     recorded_at: Moment

@@ -19,6 +19,7 @@ from .partitions import partition_for
 from .publications import Publication
 from .records import Message, Undecodable, undecodable
 from .reference import REFERENCE_RECORDS
+from .republishing import Republish
 from .returns import Return
 from .supply import SupplyOrder
 
@@ -215,6 +216,17 @@ PUBLICATIONS: Final = Topic(
     producers=("publication",),
     consumers=("reconciliation", "alerting", "insights"),
 )
+REPUBLISHES: Final = Topic(
+    name="republishes-v1",
+    purpose="Readers that start from nothing ask for every state of a topic, and are answered.",
+    carries=Carries.STATE,
+    models=(Republish,),
+    example="minimal.json",
+    ce_type="io.stocktide.republish.v1",
+    producers=("availability", "ledger", "any reader"),
+    consumers=("ledger", "availability"),
+    partitions=1,
+)
 
 TOPICS: Final = (
     STOCK_MOVEMENTS,
@@ -227,4 +239,5 @@ TOPICS: Final = (
     STOCK_LEVELS,
     AVAILABILITY,
     PUBLICATIONS,
+    REPUBLISHES,
 )

@@ -279,6 +279,8 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
         except (Fenced, TooManyBugs, asyncio.CancelledError):
             raise
         except Exception as error:
+            if _is_transient(error):  # we were told to close while it is away: no message's fault
+                raise
             if len(batch) == 1:
                 await self._park_bug(batch, error)
                 return
@@ -307,24 +309,30 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
     async def _with_patience(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Try again, in order, while a dependency is away; data errors and bugs come through."""
         pause = 0.02
-        while True:
-            try:
-                await attempt()
-                self.waiting_for = None
-                return
-            except DATA_ERRORS:
-                raise
-            except TRANSIENT as error:
-                self.waiting_for = repr(error)
-                self._progressed_at = self._clock.monotonic()
-                log.warning(
-                    "dependency away, trying again",
-                    extra={"action": "retry", "reason": repr(error)},
-                )
-                if self._closing.is_set():
-                    raise
+        try:
+            while not await self._try_once(attempt):
                 await wait_for_event(self._closing, pause)
                 pause = min(pause * 2, RETRY_SECONDS_MAX)
+        finally:
+            self.waiting_for = None  # however it ends: nobody waits for anything any more
+
+    async def _try_once(self, attempt: Callable[[], Awaitable[None]]) -> bool:
+        """False when a dependency is away; when we are closing its error comes through too."""
+        try:
+            await attempt()
+        except DATA_ERRORS:
+            raise
+        except TRANSIENT as error:
+            self.waiting_for = repr(error)
+            self._progressed_at = self._clock.monotonic()
+            log.warning(
+                "dependency away, trying again",
+                extra={"action": "retry", "reason": repr(error)},
+            )
+            if self._closing.is_set():
+                raise
+            return False
+        return True
 
     async def _commit_hint(self, consumer: AIOKafkaConsumer) -> None:
         """Tell Kafka at most once a second where we are, for people's tools; nothing reads it."""
@@ -350,3 +358,7 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
         if behind:
             raise KafkaError(f"no progress for {STALL_SECONDS:.0f} s on {behind}")
         self._progressed_at = self._clock.monotonic()
+
+
+def _is_transient(error: Exception) -> bool:
+    return isinstance(error, TRANSIENT) and not isinstance(error, DATA_ERRORS)

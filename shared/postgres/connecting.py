@@ -39,6 +39,8 @@ TRANSIENT = (
     asyncpg.OperatorInterventionError,
     asyncpg.InvalidCachedStatementError,
     asyncpg.InterfaceError,
+    # What asyncpg says when a statement meets a connection whose server has just died under it.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )

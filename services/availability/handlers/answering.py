@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 0.5
 STALE_SECONDS = 5.0
-REPAIRS_MAX = 1_000
+REPAIRS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,12 @@ class Found:
 
 
 class Answers:
-    """Reads the view. `run` keeps its notion of the view's age, and repairs what Redis lacked."""
+    """Reads the view. `run` keeps its notion of the view's age, and repairs what Redis lacked.
+
+    Redis is written behind the commits, so what Postgres has answered may be newer than what Redis
+    gets next: until Redis is known to hold it too, an older value there counts as unknown. A SKU's
+    version never falls from one answer to the next.
+    """
 
     def __init__(
         self,
@@ -52,7 +57,7 @@ class Answers:
         self._progress = progress
         self._clock = clock
         self._closing = closing
-        self._repairs: dict[str, ViewEntry] = {}
+        self._lacking: dict[str, ViewEntry] = {}  # answered by Postgres, not put in Redis yet
         self._as_of: datetime | None = None
         self.is_built = False
 
@@ -75,9 +80,15 @@ class Answers:
             return
         self.is_built = progress.is_built
         self._as_of = progress.as_of
-        if self._repairs:
-            repairs, self._repairs = self._repairs, {}
-            await self._reader.repair(list(repairs.values()))
+        await self._repair()
+
+    async def _repair(self) -> None:
+        repairs = list(self._lacking.values())
+        if repairs and not await self._reader.repair(repairs):
+            return
+        for entry in repairs:
+            if self._lacking[entry.sku] is entry:  # not answered anew meanwhile
+                del self._lacking[entry.sku]
 
     def problem(self) -> str | None:
         """Why nothing can be answered yet, for the probe."""
@@ -95,7 +106,7 @@ class Answers:
         found: dict[str, Found] = {
             sku: Found(sku, value.version, value.payload, True)  # noqa: FBT003  (its one field)
             for sku, value in zip(skus, known, strict=True)
-            if value is not None
+            if value is not None and value.version >= self._answered_version(sku)
         }
         metrics.ANSWERS.labels("redis").inc(len(found))
         if len(found) < len(skus):
@@ -104,9 +115,19 @@ class Answers:
             metrics.ANSWERS.labels("postgres").inc(len(entries))
             for sku, entry in entries.items():
                 found[sku] = Found(sku, entry.version, entry.view, False)  # noqa: FBT003  (as above)
-                if entry.view and len(self._repairs) < REPAIRS_MAX:
-                    self._repairs[sku] = entry
+                self._note_lacking(entry)
         return [found.get(sku) for sku in skus]
+
+    def _answered_version(self, sku: str) -> int:
+        """The version under which Postgres has answered lately; 0: Redis has known it all along."""
+        entry = self._lacking.get(sku)
+        return entry.version if entry is not None else 0
+
+    def _note_lacking(self, entry: ViewEntry) -> None:
+        if not entry.view or entry.version < self._answered_version(entry.sku):
+            return
+        if entry.sku in self._lacking or len(self._lacking) < REPAIRS_MAX:
+            self._lacking[entry.sku] = entry
 
     def age_seconds(self, *, from_redis: bool) -> float | None:
         """How long ago everything that was told then was in the view; None: not known."""

@@ -1,8 +1,7 @@
 """One batch, one transaction: positions, what was told, the figures that follow from it."""
 
 import logging
-import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from services.availability import metrics
 from services.availability.domain.facts import Facts
@@ -12,13 +11,15 @@ from services.availability.handlers.computing import compute
 from services.availability.handlers.planning import PlanCache, Plans
 from services.availability.handlers.reading import Reading, read
 from services.availability.handlers.referring import OwnChanges
-from services.availability.repository import parking, stock
-from services.availability.repository.parking import Refusal
+from services.availability.repository import stock
+from services.availability.repository.parking import PARKING
+from services.availability.repository.progress import keep_answers
 from services.availability.repository.stock import Note, Opened, Rows
 from shared.contracts.partitions import partition_for
 from shared.contracts.topics import AVAILABILITY
 from shared.kafka.batches import Batch
-from shared.postgres.connecting import Connection
+from shared.postgres.connecting import Connection, Pool
+from shared.postgres.parking import UNFENCED, ParkedMessage, Told, batch_of, internal_error
 
 log = logging.getLogger(__name__)
 
@@ -49,24 +50,41 @@ class AvailabilityHandler:
     async def apply(self, batch: Batch, decoded: Reading) -> None:
         """Record the batch behind its fence. Raises Fenced; then nothing has changed."""
         connection = await self._connection()
-        with metrics.BATCH_SECONDS.labels("availability", "batch", "applied").time():
+        with metrics.BATCH_SECONDS.time():
             async with connection.transaction():
                 opened = await stock.begin(connection, batch, alone=bool(decoded.records))
                 plans, notes = await self._fold(connection, opened, decoded)
         self._plans.adopt(plans)
         self._committed(notes)
-        metrics.BATCH_MESSAGES.labels("availability").observe(len(batch))
+        metrics.BATCH_SIZE.observe(len(batch))
         self._tell(decoded)
 
     async def park(self, batch: Batch, error: BaseException) -> None:
         """Keep the batch's one message as `internal_error`, and move past it."""
         connection = await self._connection()
-        detail = "".join(traceback.format_exception(error))[-4000:]
-        refusal = Refusal(message=next(batch.messages()), reason="internal_error", detail=detail)
+        refusal = internal_error(next(batch.messages()), error)
         async with connection.transaction():
             await stock.begin(connection, batch, alone=False)
-            await parking.park(connection, [refusal])
-        metrics.PARKED.labels("availability", "internal_error").inc()
+            await PARKING.park(connection, [refusal])
+        metrics.PARKED.labels(metrics.SERVICE, "internal_error").inc()
+
+    async def replay(self, pool: Pool, ids: Collection[int]) -> int:
+        """Bring parked messages back; returns how many were taken. States are folded by their
+        versions: one that was overtaken meanwhile changes nothing.
+        """
+        return await PARKING.replay(pool, ids, self._apply_again)
+
+    async def _apply_again(self, connection: Connection, taken: list[ParkedMessage]) -> Told:
+        decoded = await read(batch_of(taken))
+        opened = await stock.begin(connection, UNFENCED, alone=bool(decoded.records))
+        plans, notes = await self._fold(connection, opened, decoded)
+
+        def told() -> None:
+            self._plans.adopt(plans)
+            self._committed(notes)
+            self._tell(decoded)
+
+        return told
 
     async def _fold(
         self, connection: Connection, opened: Opened, decoded: Reading
@@ -87,14 +105,15 @@ class AvailabilityHandler:
             changes = compute((rows[sku] for sku in touched), plans, opened, inputs_changed=True)
             changes.facts = [(rows[sku].stock.sku_id, rows[sku].facts) for sku in facts]
             notes = await stock.record(connection, changes)
-        await parking.park(connection, decoded.refusals)
+        await keep_answers(connection, decoded.answers)
+        await PARKING.park(connection, decoded.refusals)
         return plans, notes
 
     def _tell(self, decoded: Reading) -> None:
         metrics.MESSAGES.labels("folded").inc(decoded.messages - len(decoded.refusals))
         metrics.MESSAGES.labels("parked").inc(len(decoded.refusals))
         for refusal in decoded.refusals:
-            metrics.PARKED.labels("availability", refusal.reason).inc()
+            metrics.PARKED.labels(metrics.SERVICE, refusal.reason).inc()
             log.info(
                 "message parked",
                 extra={"action": "parked", "reason": refusal.reason,

@@ -122,10 +122,18 @@ class Mirror:
             and mark.made_for == self._run_id
             and progress.made_for == made_for
         ):
-            self._generation = mark.generation
+            self._enter(mark.generation)
             await self._beat(progress)
             return
         await self._begin(progress, made_for)
+
+    def _enter(self, generation: int) -> None:
+        """Write in this generation from now on, and only what Postgres says from now on: the one
+        before may have held newer views than those that this worker remembers for its open rows.
+        """
+        if generation != self._generation:
+            self._states.forget_remembered()
+        self._generation = generation
 
     async def _begin(self, progress: Progress, made_for: str) -> None:
         assert self._mark is not None, "attach first"
@@ -134,7 +142,7 @@ class Mirror:
         if generation is None:
             return  # another worker was first: the next look finds its generation
         await self._mark.begin(generation, self._run_id)
-        self._generation = generation
+        self._enter(generation)
         metrics.CACHE_GENERATIONS.inc()
         log.info(
             "new generation of the view in Redis",

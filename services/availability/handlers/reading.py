@@ -12,17 +12,19 @@ from services.availability.domain.levels import Level, fold_level
 from services.availability.handlers.referring import Kept
 from services.availability.handlers.translating import life_of
 from services.availability.repository.lines import Line, LineKey
-from services.availability.repository.parking import Refusal
 from shared.contracts.allocations import Allocation
 from shared.contracts.levels import StockLevel
 from shared.contracts.records import Undecodable, undecodable
 from shared.contracts.reference import Channel, Location, Policy, Product
-from shared.contracts.topics import ALLOCATIONS, REFERENCE_DATA, STOCK_LEVELS
+from shared.contracts.republishing import Republish, RepublishState
+from shared.contracts.topics import ALLOCATIONS, REFERENCE_DATA, REPUBLISHES, STOCK_LEVELS
 from shared.kafka.batches import Batch, Message
+from shared.postgres.parking import Refusal
 from shared.stock.policies import Term, accepts
 
 YIELD_EVERY = 1000
 TERMS = frozenset(Term)
+ASKED_BY = "availability"
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Reading:
     lives: dict[str, list[Life]] = field(default_factory=dict)
     records: list[Kept] = field(default_factory=list)
     lines: dict[LineKey, Line] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)  # topic → the request that was answered
     refusals: list[Refusal] = field(default_factory=list)
     messages: int = 0
 
@@ -54,6 +57,19 @@ def _read_slice(topic: str, messages: Sequence[Message], reading: Reading) -> No
         _read_lines(messages, reading)
     elif topic == REFERENCE_DATA.name:
         _read_records(messages, reading)
+    elif topic == REPUBLISHES.name:
+        _read_answers(messages, reading)
+
+
+def _read_answers(messages: Sequence[Message], reading: Reading) -> None:
+    for message in messages:
+        told = REPUBLISHES.decode(message.value)
+        if isinstance(told, Undecodable):
+            reading.refusals.append(_refusal(message, told))
+            continue
+        assert isinstance(told, Republish), told
+        if told.asked_by == ASKED_BY and told.state is RepublishState.TOLD:
+            reading.answers[told.topic] = told.request_id
 
 
 def _read_levels(messages: Sequence[Message], reading: Reading) -> None:
@@ -83,6 +99,8 @@ def _read_lines(messages: Sequence[Message], reading: Reading) -> None:
             sku=told.sku,
             version=told.version,
             quantity=told.short if told.short_at is None else 0,
+            dated=told.dated if told.requested_for is not None else 0,
+            requested_for=told.requested_for,
         )
         held = reading.lines.get(line.key)
         if held is None or held.version < line.version:

@@ -29,5 +29,5 @@ async def keep_lines(connection: Connection, told: Mapping[LineKey, Line]) -> di
 
 def _is_news(line: Line, held: Line | None) -> bool:
     if held is None:
-        return line.quantity > 0
+        return not line.is_settled
     return held.version < line.version

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.postgres.connecting import Pool
+from shared.postgres.connecting import Connection, Pool
 
 POSITIONS = "select topic, partition, next_offset from availability.positions"
 READ = """
-select is_built, as_of, generation, made_for, rebuilt_to, now() as now, (
+select is_built, as_of, generation, made_for, rebuilt_to, asked_id, now() as now, (
     select system_identifier || '.' || timeline_id
     from pg_control_system(), pg_control_checkpoint()) as history
 from availability.progress
@@ -31,6 +31,16 @@ update availability.progress set rebuilt_to = $3
 where generation = $1 and rebuilt_to is not distinct from $2 returning true
 """
 ASK_REBUILD = "update availability.progress set rebuilt_to = 0"
+ASK = """
+update availability.progress set asked_id = coalesce(asked_id, $1)
+where not is_built returning asked_id
+"""
+ANSWERED = "select topic from availability.republished where request_id = $1"
+KEEP_ANSWERS = """
+insert into availability.republished (topic, request_id)
+select * from unnest($1::text[], $2::text[])
+on conflict (topic) do update set request_id = excluded.request_id, told_at = now()
+"""
 
 TopicPartitions = Mapping[tuple[str, int], int]
 
@@ -44,6 +54,7 @@ class Progress:
     generation: int
     made_for: str
     rebuilt_to: int | None
+    asked_id: str | None
     now: datetime
     history: str
 
@@ -71,6 +82,19 @@ class ProgressRows:
         async with self._pool.acquire(timeout=5) as connection:
             await connection.execute(REACH, as_of)
 
+    async def ask(self, request_id: str) -> str | None:
+        """The id under which everything is asked for: this one, unless there is one already. None
+        where the view has been built before, and so has nothing to ask for.
+        """
+        async with self._pool.acquire(timeout=5) as connection:
+            found: str | None = await connection.fetchval(ASK, request_id)
+        return found
+
+    async def answered(self, request_id: str) -> set[str]:
+        """The topics of which everything has been told since the request."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return {row[0] for row in await connection.fetch(ANSWERED, request_id)}
+
     async def last_open_view(self) -> int | None:
         """The last change that Redis has not got yet."""
         async with self._pool.acquire(timeout=5) as connection:
@@ -97,3 +121,9 @@ class ProgressRows:
         """Have every view written to Redis again, in the generation that it has."""
         async with self._pool.acquire(timeout=5) as connection:
             await connection.execute(ASK_REBUILD)
+
+
+async def keep_answers(connection: Connection, answers: Mapping[str, str]) -> None:
+    """Keep which request was answered last, by topic."""
+    if answers:
+        await connection.execute(KEEP_ANSWERS, list(answers), list(answers.values()))

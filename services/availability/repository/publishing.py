@@ -73,6 +73,12 @@ class DirtyStates:
             self._fresh[row_id] = states
             self._fresh_size += len(states)
 
+    def forget_remembered(self) -> None:
+        """From now on everything is read from Postgres, until more is remembered."""
+        self._fresh.clear()
+        self._fresh_size = 0
+        self._flight = {}
+
     async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
         """Open rows of these partitions, oldest first, and the union of their keys."""
         async with self._pool.acquire(timeout=5) as connection:

@@ -1,6 +1,7 @@
 """What HTTP reads of the view in Postgres; short statements, never an open transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from services.availability.domain.facts import Facts
@@ -16,6 +17,10 @@ select sku, version, view from availability.stock where sku > $1 order by sku li
 HAS_CHANNEL = "select exists (select from availability.channels where channel = $1)"
 INPUTS = """
 select version, unsourced, levels, facts from availability.stock where sku = $1
+"""
+FACTS_AT = """
+select facts from availability.facts_history where sku = $1 and recorded_at <= $2
+order by recorded_at desc limit 1
 """
 
 
@@ -53,3 +58,9 @@ async def inputs(connection: Connection, sku: str) -> Inputs | None:
         return None
     version, unsourced, levels, facts = row
     return Inputs(version, unsourced, packing.unpack_levels(levels), packing.unpack_facts(facts))
+
+
+async def facts_at(connection: Connection, sku: str, moment: datetime) -> Facts:
+    """What had been told of the SKU by a moment; nothing of an unknown one."""
+    found: bytes | None = await connection.fetchval(FACTS_AT, sku, moment)
+    return packing.unpack_facts(found or b"{}")

@@ -12,12 +12,23 @@ select kind, id, version, sku, record from availability.reference r
 join unnest($1::text[], $2::text[]) as i(kind, id) using (kind, id)
 """
 KEEP = """
-insert into availability.reference as r (kind, id, version, sku, record)
-select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bytea[])
-order by 1, 2
-on conflict (kind, id) do update
-    set version = excluded.version, sku = excluded.sku, record = excluded.record
-    where r.version <= excluded.version
+with kept as (
+    insert into availability.reference as r (kind, id, version, sku, record)
+    select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bytea[])
+    order by 1, 2
+    on conflict (kind, id) do update
+        set version = excluded.version, sku = excluded.sku, record = excluded.record
+        where r.version <= excluded.version
+    returning kind, id, version, sku, record)
+insert into availability.reference_history (kind, id, version, sku, record)
+select kind, id, version, sku, record from kept
+"""
+# As it was told by a moment; a policy that speaks of one SKU now may have spoken of many then.
+SHARED_AT = """
+select record from (
+    select distinct on (kind, id) kind, id, sku, record from availability.reference_history
+    where recorded_at <= $1 order by kind, id, recorded_at desc, version desc) latest
+where sku is null order by kind, id
 """
 SHARED = "select record from availability.reference where sku is null order by kind, id"
 NUMBER_CHANNELS = """
@@ -101,6 +112,11 @@ async def keep(connection: Connection, told: Sequence[Told]) -> None:
 async def shared_records(connection: Connection) -> list[bytes]:
     """Every record that concerns more than one SKU."""
     return [row[0] for row in await connection.fetch(SHARED)]
+
+
+async def shared_records_at(connection: Connection, moment: datetime) -> list[bytes]:
+    """The same as it had been told by a moment."""
+    return [row[0] for row in await connection.fetch(SHARED_AT, moment)]
 
 
 async def number_channels(connection: Connection, channels: Sequence[str]) -> None:

@@ -56,8 +56,11 @@ group by is_topic, partition
 returning row_id, kind, keys
 """
 RECORD_FACTS = """
-update availability.stock s set facts = i.facts
-from unnest($1::bigint[], $2::bytea[]) as i(sku_id, facts) where s.sku_id = i.sku_id
+with changed as (
+    update availability.stock s set facts = i.facts
+    from unnest($1::bigint[], $2::bytea[]) as i(sku_id, facts) where s.sku_id = i.sku_id
+    returning s.sku, s.facts)
+insert into availability.facts_history (sku, facts) select sku, facts from changed
 """
 CHANNEL_BITS = 12
 

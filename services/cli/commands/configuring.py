@@ -3,6 +3,7 @@
 from pydantic import BaseModel, SecretStr
 
 from services.availability.settings import AvailabilitySettings
+from services.catalog.settings import CatalogSettings
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import Exit
 from services.ledger.settings import LedgerSettings
@@ -14,6 +15,7 @@ CLASSES: tuple[type[Settings], ...] = (
     LedgerSettings,
     AvailabilitySettings,
     PublicationSettings,
+    CatalogSettings,
 )
 
 

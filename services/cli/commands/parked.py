@@ -1,48 +1,138 @@
-"""`parked list|show|replay`: messages that could not be applied, and their way back."""
+"""`parked list|show|replay`: messages that could not be applied, and their way back.
 
+Every service keeps its own; an id is told as SERVICE:NUMBER. The number alone will do where one
+service has it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.cli.asking import ask, here
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import CommandError, Exit
+from services.cli.registry import SERVICES
+from services.cli.state import StackState
 
-SERVICE = "ledger-api"
+LEDGER_WORKER = "ledger-worker"  # its messages are asked for at the ledger's api
 
 
-def list_parked(reason: str | None, limit: int, *, as_json: bool) -> Exit:
-    """Open ones, oldest first."""
-    answer = ask(here(), SERVICE, "/v1/parked", query={"reason": reason, "limit": limit})
+def rooms(state: StackState) -> dict[str, str]:
+    """The processes that answer for parked messages, by the name of their service."""
+    return {
+        service.schema: service.name
+        for service in SERVICES
+        if service.schema is not None
+        and service.name != LEDGER_WORKER
+        and service.name in state.processes
+    }
+
+
+def list_parked(service: str | None, reason: str | None, limit: int, *, as_json: bool) -> Exit:
+    """Open ones of every service that runs, or of one. Status 3 when one does not answer."""
+    state = here()
+    found: dict[str, Any] = {}
+    silent: dict[str, str] = {}
+    for name, process in _chosen(rooms(state), service):
+        try:
+            query = {"reason": reason, "limit": limit}
+            found[name] = ask(state, process, "/v1/parked", query=query)
+        except CommandError as error:
+            silent[name] = error.problem
     if as_json:
-        print_json(answer)
-        return Exit.OK
+        print_json({"services": found, "silent": silent})
+    else:
+        _print_list(found)
+        for name, problem in silent.items():
+            say(f"{name}: {problem}")
+    return Exit.NOT_RUNNING if silent else Exit.OK
+
+
+def _print_list(found: Mapping[str, Any]) -> None:
     print_table(
         "parked",
-        ("id", "reason", "topic", "partition", "offset", "since", "detail"),
+        ("service", "id", "reason", "topic", "partition", "offset", "since", "detail"),
         [
-            (r["parked_id"], r["reason"], r["topic"], r["partition"], r["kafka_offset"],
-             r["parked_at"], r["detail"])
-            for r in answer["parked"]
+            (name, f"{name}:{r['parked_id']}", r["reason"], r["topic"], r["partition"],
+             r["kafka_offset"], r["parked_at"], r["detail"])
+            for name, answer in found.items() for r in answer["parked"]
         ],
     )  # fmt: skip
-    say(f"Of each reason: {answer['counts'] or 'none'}")
-    return Exit.OK
+    counts = {name: answer["counts"] for name, answer in found.items() if answer["counts"]}
+    say(f"Of each reason: {counts or 'none'}")
 
 
-def show_parked(parked_id: int, *, as_json: bool) -> Exit:
-    """One with its headers and value. Raises CommandError when there is none."""
-    answer: dict[str, Any] = ask(here(), SERVICE, f"/v1/parked/{parked_id}")
+def show_parked(told: str, *, as_json: bool) -> Exit:
+    """One with its headers and value. Raises CommandError when there is none, or several."""
+    state = here()
+    name, number, answer = _find(state, told)
     if as_json:
-        print_json(answer)
+        print_json({"service": name} | answer)
     else:
-        print_table(f"parked {parked_id}", ("", ""), list(answer.items()))
+        print_table(f"parked {name}:{number}", ("", ""), list(answer.items()))
     return Exit.OK
 
 
-def replay_parked(ids: list[int], reason: str | None, *, every: bool) -> Exit:
-    """Bring some back: named by id, by reason, or all. Raises CommandError for none or several."""
+def replay_parked(
+    ids: Sequence[str], service: str | None, reason: str | None, *, every: bool
+) -> Exit:
+    """Bring some back: named by id, by reason, or all. Raises CommandError for none or several.
+
+    What is refused again is parked again; a message that was brought back before is left alone.
+    """
     if sum((bool(ids), reason is not None, every)) != 1:
         raise CommandError("Which messages?", "Name ids, or one of --reason and --all.", Exit.USAGE)
-    body = {"ids": ids, "reason": reason}
-    answer = ask(here(), SERVICE, "/v1/parked:replay", body=body, method="POST")
-    say(f"Replayed {answer['replayed']}; `stocktide parked list` shows what is left.")
+    state = here()
+    for told in ids:
+        name, number, _ = _find(state, told)
+        path = f"/v1/parked/{number}/replay"
+        answer = ask(state, rooms(state)[name], path, method="POST")
+        fate = f"parked again as {answer['reason']}" if answer["status"] == "parked" else "applied"
+        say(f"{name}:{number}: {fate if answer['replayed'] else 'was brought back before'}")
+    if ids:
+        return Exit.OK
+    for name, process in _chosen(rooms(state), service):
+        body: dict[str, object] = {"ids": [], "reason": reason}
+        answer = ask(state, process, "/v1/parked:replay", body=body, method="POST")
+        say(f"{name}: replayed {answer['replayed']}")
+    say("`stocktide parked list` shows what is left.")
     return Exit.OK
+
+
+def _chosen(found: Mapping[str, str], service: str | None) -> Iterator[tuple[str, str]]:
+    if service is None:
+        yield from found.items()
+    elif service in found:
+        yield service, found[service]
+    else:
+        raise CommandError(
+            f"No service called {service!r} keeps parked messages here.",
+            f"There are: {', '.join(found) or 'none'}.",
+            Exit.NOT_FOUND,
+        )
+
+
+def _find(state: StackState, told: str) -> tuple[str, int, dict[str, Any]]:
+    """(service, number, row) of an id. Raises CommandError."""
+    service, _, digits = told.rpartition(":")
+    if not digits.isdecimal():
+        raise CommandError(
+            f"{told!r} is no id of a parked message.",
+            "An id is SERVICE:NUMBER, as `stocktide parked list` shows it.",
+            Exit.USAGE,
+        )
+    number, found = int(digits), []
+    for name, process in _chosen(rooms(state), service or None):
+        try:
+            found.append((name, number, ask(state, process, f"/v1/parked/{number}")))
+        except CommandError as error:
+            if error.status is not Exit.NOT_FOUND:
+                raise
+    if not found:
+        raise CommandError(
+            f"No parked message has the id {told}.", "`stocktide parked list` shows them.",
+            Exit.NOT_FOUND,
+        )  # fmt: skip
+    if len(found) > 1:
+        ids = ", ".join(f"{name}:{number}" for name, _, _ in found)
+        raise CommandError(f"Several services have it: {ids}.", "Name one of them.", Exit.USAGE)
+    return found[0]

@@ -1,6 +1,7 @@
 """`stock get`, `stock explain`, `view rebuild`: the ledger's and availability's answers, joined."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -52,12 +53,24 @@ def _age(figure: Mapping[str, Any]) -> str:
     return f"{told} (stale)" if figure.get("stale") else told
 
 
-def explain(sku: str, location: str | None, channel: str | None, *, as_json: bool) -> Exit:
-    """What the ledger booked, and what availability made of it. Status 6 for an unknown SKU."""
-    state = here()
+def explain(
+    sku: str, location: str | None, channel: str | None, at: str | None, *, as_json: bool
+) -> Exit:
+    """What the ledger booked, and what availability made of it, now or at a past moment. Status 6
+    for an unknown SKU.
+    """
+    state, moment = here(), None if at is None else moment_of(at)
     path = f"/v1/explain/{quote(sku, safe='')}"
-    book = ask(state, LEDGER, path, query={"location": location})
-    offer = ask(state, AVAILABILITY, path, query={"location": location, "channel": channel})
+    query = {"location": location, "channel": channel}
+    if moment is None:
+        book = ask(state, LEDGER, path, query={"location": location})
+        offer = ask(state, AVAILABILITY, path, query=query)
+    else:
+        # Every location's level: what a channel may sell depends on all of them.
+        book = ask(state, LEDGER, path, query={"at": moment})
+        body = {"at": moment, "levels": book["levels"], "unsourced": book["unsourced"]}
+        offer = ask(state, AVAILABILITY, path, query=query, body=body, method="POST")
+        book["levels"] = [x for x in book["levels"] if location in (None, x["location"])]
     if as_json:
         print_json({"ledger": book, "availability": offer})
         return Exit.OK
@@ -68,7 +81,7 @@ def explain(sku: str, location: str | None, channel: str | None, *, as_json: boo
             Exit.NOT_FOUND,
         )
     print_table(
-        f"{sku}: what the ledger booked",
+        f"{sku}: what the ledger had booked{f' by {moment}' if moment else ''}",
         ("location", "bucket", "because of", "units", "movements"),
         [
             (level["location"], t["bucket"],
@@ -76,8 +89,21 @@ def explain(sku: str, location: str | None, channel: str | None, *, as_json: boo
             for level in book["levels"] for t in level["terms"]
         ],
     )  # fmt: skip
+    for level in book["levels"]:
+        if not level["is_complete"]:
+            say(f"{level['location']}: months that are closed hold some that was recorded later.")
     _print_offer(offer)
     return Exit.OK
+
+
+def moment_of(told: str) -> str:
+    """A moment as services read it; without a zone it is this machine's. Raises CommandError."""
+    try:
+        return datetime.fromisoformat(told).astimezone().isoformat()
+    except ValueError as error:
+        raise CommandError(
+            f"{told!r} is no moment.", "Write it as 2026-03-01T12:00:00+01:00.", Exit.USAGE
+        ) from error
 
 
 def _print_offer(offer: Mapping[str, Any]) -> None:

@@ -3,7 +3,8 @@
 An accepted order is a fact: its demand is always in the books. `claimed = max(0, wanted −
 shipped)` is booked at the first candidate that can serve it whole, else split where that is
 allowed, else at the first candidate with the missing quantity as `short`; without any candidate it
-is `unsourced`.
+is `unsourced`. Before its time has come (`held_from`) a line holds nothing: what it claims is
+`dated`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,10 @@ class Line:
     booked: Mapping[LevelId, int] = field(default_factory=dict)
     short: int = 0
     unsourced: int = 0
+    dated: int = 0
     accepted_at: datetime | None = None
+    requested_for: datetime | None = None
+    held_from: datetime | None = None
     sku_id: int | None = None
 
     def __post_init__(self) -> None:
@@ -40,6 +44,19 @@ class Line:
         """Units that are accepted and not shipped."""
         return max(0, self.wanted - self.shipped)
 
+    def is_due(self, now: datetime) -> bool:
+        """May the line hold units? Its time has come, or it never had one."""
+        return self.held_from is None or self.held_from <= now
+
+    @property
+    def turn(self) -> tuple[datetime, int]:
+        """Whose turn it is: the line that has waited longest. One for later waits from its time
+        on: whoever came before that wanted the units earlier.
+        """
+        assert self.accepted_at is not None, "the database gives every line a moment"
+        begins = max(self.accepted_at, self.held_from or self.accepted_at)
+        return begins, self.order_line_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -50,6 +67,8 @@ class Command:
     candidates: tuple[LevelId, ...]
     may_split: bool
     ordered_at: datetime | None = None
+    requested_for: datetime | None = None
+    held_from: datetime | None = None
     sku_id: int | None = None
 
 
@@ -68,6 +87,8 @@ def want(line: Line, command: Command) -> Line:
         candidates=command.candidates,
         may_split=command.may_split,
         accepted_at=command.ordered_at or line.accepted_at,
+        requested_for=command.requested_for,
+        held_from=command.held_from,
         sku_id=command.sku_id or line.sku_id,
     )
 
@@ -79,7 +100,7 @@ def ship(line: Line, *, quantity: int, level: LevelId | None) -> Line:
     return _release_down_to(shipped, shipped.claimed, first=level)
 
 
-def book_all(lines: Sequence[Line], free: Mapping[LevelId, int]) -> list[Line]:
+def book_all(lines: Sequence[Line], free: Mapping[LevelId, int], now: datetime) -> list[Line]:
     """Book every line in the order given, oldest first, on what is free at each level.
 
     `free` is signed and counts the lines' present bookings as taken. A short line gives its
@@ -88,17 +109,17 @@ def book_all(lines: Sequence[Line], free: Mapping[LevelId, int]) -> list[Line]:
     """
     left = dict(free)
     for line in lines:
-        if _stays(line):
+        if _stays(line, now):
             continue
         for level, quantity in line.booked.items():
             left[level] = left.get(level, 0) + quantity
     booked: list[Line] = []
     for line in lines:
-        if _stays(line):
+        if _stays(line, now):
             kept = _release_down_to(line, line.claimed, first=None)
             _give_back(left, line.booked, kept.booked)
         else:
-            kept = _book(line, left)
+            kept = _book(line, left, now)
             _give_back(left, {}, kept.booked)
         booked.append(kept)
     return booked
@@ -114,10 +135,11 @@ def booking_deltas(before: Iterable[Line], after: Iterable[Line]) -> dict[LevelI
     return {level: delta for level, delta in deltas.items() if delta}
 
 
-def _stays(line: Line) -> bool:
+def _stays(line: Line, now: datetime) -> bool:
     """A booking that serves its line is not moved: someone may be picking it."""
     return (
-        line.short == 0
+        line.is_due(now)
+        and line.short == 0
         and line.unsourced == 0
         and line.claimed <= sum(line.booked.values())
         and set(line.booked) <= set(line.candidates)
@@ -131,16 +153,18 @@ def _give_back(
         left[level] = left.get(level, 0) + before.get(level, 0) - after.get(level, 0)
 
 
-def _book(line: Line, left: Mapping[LevelId, int]) -> Line:
-    claimed = line.claimed
+def _book(line: Line, left: Mapping[LevelId, int], now: datetime) -> Line:
+    bare, claimed = replace(line, booked={}, short=0, unsourced=0, dated=0), line.claimed
     if claimed == 0:
-        return replace(line, booked={}, short=0, unsourced=0)
+        return bare
+    if not line.is_due(now):
+        return replace(bare, dated=claimed)
     if not line.candidates:
-        return replace(line, booked={}, short=0, unsourced=claimed)
+        return replace(bare, unsourced=claimed)
     for level in line.candidates:
         if left.get(level, 0) >= claimed:
-            return replace(line, booked={level: claimed}, short=0, unsourced=0)
-    return _book_short(line, left)
+            return replace(bare, booked={level: claimed})
+    return _book_short(bare, left)
 
 
 def _book_short(line: Line, left: Mapping[LevelId, int]) -> Line:
@@ -162,7 +186,7 @@ def _release_down_to(line: Line, claimed: int, *, first: LevelId | None) -> Line
     """Give up bookings beyond `claimed`: those at `first`, then the least preferred ones."""
     excess = sum(line.booked.values()) - claimed
     if excess <= 0:
-        return replace(line, unsourced=min(line.unsourced, claimed))
+        return replace(line, unsourced=min(line.unsourced, claimed), dated=min(line.dated, claimed))
     booked = dict(line.booked)
     rank = {level: place for place, level in enumerate(line.candidates)}
     by_rank = sorted(booked, key=lambda level: (level != first, -rank.get(level, len(rank))))
@@ -171,4 +195,6 @@ def _release_down_to(line: Line, claimed: int, *, first: LevelId | None) -> Line
         booked[level] -= released
         excess -= released
     left = {level: quantity for level, quantity in booked.items() if quantity}
-    return replace(line, booked=left, short=min(line.short, sum(left.values())), unsourced=0)
+    return replace(
+        line, booked=left, short=min(line.short, sum(left.values())), unsourced=0, dated=0
+    )

@@ -1,24 +1,38 @@
 """One batch, one transaction: positions, movements, lines, anchors, parked messages."""
 
 import logging
-import traceback
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
+
 from services.ledger import metrics
-from services.ledger.handlers import anchoring, booking, movements, reading, referring
+from services.ledger.handlers import (
+    anchoring,
+    booking,
+    movements,
+    reading,
+    referring,
+    republishing,
+)
+from services.ledger.handlers.ageing import drop_too_old, too_old
 from services.ledger.handlers.booking import Wanted
 from services.ledger.handlers.outcome import Outcome
 from services.ledger.handlers.reading import Fact, Facts
-from services.ledger.repository import parking, posting, references
-from services.ledger.repository.parking import ParkedMessage, Refusal
+from services.ledger.repository import posting, references
+from services.ledger.repository.closing import horizon, is_too_old
+from services.ledger.repository.parking import PARKING, ParkedMessage, Refusal
 from services.ledger.repository.posting import NO_FENCE, Columns, FenceArrays, Posted
 from services.ledger.repository.references import Known, LevelKey
-from shared.contracts.topics import REFERENCE_DATA, STOCK_COMMANDS, STOCK_MOVEMENTS
+from services.ledger.repository.republishing import Request
+from services.ledger.repository.republishing import keep as keep_requests
+from shared.contracts.topics import REFERENCE_DATA, REPUBLISHES, STOCK_COMMANDS, STOCK_MOVEMENTS
 from shared.kafka.batches import Batch, Message
 from shared.postgres.connecting import Connection, Pool
+from shared.postgres.parking import Told, internal_error
 from shared.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -31,6 +45,7 @@ class Reading:
     facts: Facts = field(default_factory=Facts)
     wanted: list[Wanted] = field(default_factory=list)
     records: list[referring.Told] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     columns: Columns = field(default_factory=Columns)
     done: list[Fact] = field(default_factory=list)  # the postings in `columns`
     rest: list[Fact] = field(default_factory=list)  # postings whose levels do not exist yet
@@ -43,7 +58,10 @@ class Reading:
     @property
     def needs_rows_first(self) -> bool:
         """Something must be written before the posting statement, so the fence goes ahead."""
-        return bool(self.absent or self.records or self.wanted) or not self.concerns_stock
+        return (
+            bool(self.absent or self.records or self.wanted or self.requests)
+            or not self.concerns_stock
+        )
 
 
 class LedgerHandler:
@@ -57,13 +75,16 @@ class LedgerHandler:
         *,
         woken: Callable[[], None],
         released: Callable[[], None],
+        hold_ahead: timedelta = timedelta(0),
     ) -> None:
         self._connection = connection
         self._pool = pool
         self._clock = clock
         self._woken = woken
         self._released = released
+        self._hold_ahead = hold_ahead
         self._known = Known()
+        self._first_id: UUID | None = None
 
     async def decode(self, batch: Batch) -> Reading:
         """Read the batch, and learn the numbers of what it names; changes nothing."""
@@ -72,36 +93,55 @@ class LedgerHandler:
     async def apply(self, batch: Batch, decoded: Reading) -> None:
         """Post the batch behind its fence. Raises Fenced; then nothing has changed."""
         connection = await self._connection()
-        with metrics.BATCH_SECONDS.labels("ledger", "batch", "applied").time():
-            outcome = await self._transact(connection, posting.fence_of(batch), decoded)
-        metrics.BATCH_MESSAGES.labels("ledger").observe(len(batch))
+        try:
+            with metrics.BATCH_SECONDS.time():
+                outcome = await self._transact(connection, posting.fence_of(batch), decoded)
+        except asyncpg.CheckViolationError:
+            await self.learn_horizon()  # its halves are read with what may have changed
+            raise
+        metrics.BATCH_SIZE.observe(len(batch))
         self._tell(decoded, outcome)
 
     async def park(self, batch: Batch, error: BaseException) -> None:
         """Keep the batch's one message as `internal_error`, and move past it."""
         connection = await self._connection()
-        refusal = Refusal(
-            message=next(batch.messages()), reason="internal_error", detail=_traceback(error)
-        )
+        message = next(batch.messages())
+        refusal = too_old(message) if is_too_old(error) else internal_error(message, error)
         async with connection.transaction():
             await posting.hold_fence(connection, posting.fence_of(batch))
-            await parking.park(connection, [refusal])
-        metrics.PARKED.labels("ledger", "internal_error").inc()
+            await PARKING.park(connection, [refusal])
+        metrics.PARKED.labels(metrics.SERVICE, refusal.reason).inc()
 
     async def replay(self, ids: Collection[int]) -> int:
         """Bring parked messages back in one transaction; returns how many were taken.
 
         What is refused again is parked again under its new reason.
         """
+        await self.learn_horizon()
+        return await PARKING.replay(self._pool, ids, self._apply_again)
+
+    async def learn_horizon(self) -> None:
+        """Ask which months are closed."""
+        async with self._pool.acquire(timeout=5) as connection:
+            self._first_id = (await horizon(connection)).first_id
+
+    async def book_due(self, limit: int) -> int:
+        """Book lines for later whose time has come, in one transaction; returns how many."""
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
-            taken: list[ParkedMessage] = await parking.take(connection, ids)
-            if not taken:
-                return 0
-            read = await self._read(taken)
-            outcome = await self._transact(connection, NO_FENCE, read)
-        self._tell(read, outcome)
-        log.info("replayed", extra={"action": "replayed", "messages": len(taken)})
-        return len(taken)
+            booked = await booking.book_due(connection, self._clock.now(), limit)
+        if booked:
+            self._woken()
+        return booked
+
+    async def _apply_again(self, connection: Connection, taken: list[ParkedMessage]) -> Told:
+        read = await self._read(taken)
+        outcome = await self._post(connection, NO_FENCE, read)
+
+        def told() -> None:
+            self._known.levels.update(outcome.created)
+            self._tell(read, outcome)
+
+        return told
 
     async def _read(self, messages: Sequence[Message]) -> Reading:
         read = Reading()
@@ -110,11 +150,16 @@ class LedgerHandler:
             by_topic.setdefault(message.topic, []).append(message)
         moved = by_topic.get(STOCK_MOVEMENTS.name, [])
         await reading.read_movements(moved, self._clock.now(), read.facts)
+        if self._first_id is not None:
+            drop_too_old(read.facts, self._first_id)
         read.wanted = booking.read_commands(
             by_topic.get(STOCK_COMMANDS.name, []), read.facts.refusals
         )
         read.records = referring.read_records(
             by_topic.get(REFERENCE_DATA.name, []), read.facts.refusals
+        )
+        read.requests = republishing.read_requests(
+            by_topic.get(REPUBLISHES.name, []), read.facts.refusals
         )
         read.columns, read.done, read.rest = movements.columns_of(
             read.facts.postings, self._known, self._known.levels
@@ -159,9 +204,10 @@ class LedgerHandler:
             await posting.hold_fence(connection, fence)
             fence = NO_FENCE
         await referring.fold(connection, read.records)
+        await keep_requests(connection, read.requests)
         if read.concerns_stock:
             await self._post_facts(connection, fence, read, outcome)
-        await parking.park(connection, outcome.refusals)
+        await PARKING.park(connection, outcome.refusals)
         return outcome
 
     async def _post_facts(
@@ -188,7 +234,10 @@ class LedgerHandler:
             await anchoring.set_anchors(connection, facts.anchors, known, levels, outcome)
         if plan is not None:
             fresh = [fact for fact in consumers if _is_fresh(fact, postings, posted)]
-            await booking.book(connection, plan, read.wanted, fresh, known, levels)
+            await booking.book(
+                connection, plan, read.wanted, fresh, known, levels, self._clock.now(),
+                self._hold_ahead,
+            )  # fmt: skip
 
     def _conflicts(self, postings: Sequence[Fact], posted: Posted) -> list[Refusal]:
         found: list[Refusal] = []
@@ -212,7 +261,7 @@ class LedgerHandler:
         metrics.MESSAGES.labels("folded").inc(len(read.wanted) + len(read.records))
         metrics.MESSAGES.labels("parked").inc(len(outcome.refusals))
         for refusal in outcome.refusals:
-            metrics.PARKED.labels("ledger", refusal.reason).inc()
+            metrics.PARKED.labels(metrics.SERVICE, refusal.reason).inc()
             log.info(
                 "message parked",
                 extra={"action": "parked", "reason": refusal.reason,
@@ -223,7 +272,3 @@ class LedgerHandler:
 
 def _is_fresh(fact: Fact, postings: Sequence[Fact], posted: Posted) -> bool:
     return all(postings[ordinal - 1] is not fact for ordinal in posted.stale)
-
-
-def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))[-4000:]

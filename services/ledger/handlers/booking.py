@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.ledger.domain.lines import Command, Line, book_all, ship, want
 from services.ledger.handlers.movements import sides_of
@@ -10,11 +10,14 @@ from services.ledger.handlers.reading import MOVES_ORDER_LINE, Fact, Facts
 from services.ledger.repository.lines import (
     LineKey,
     any_short,
+    due_lines,
     ensure_lines,
     find_lines,
     free_at,
+    lock_levels,
     lock_lines,
     save_lines,
+    settle_due,
 )
 from services.ledger.repository.parking import Refusal
 from services.ledger.repository.references import Known, LevelKey
@@ -178,26 +181,57 @@ async def book(
     consumers: Sequence[Fact],
     known: Known,
     levels: Mapping[LevelKey, int],
+    now: datetime,
+    hold_ahead: timedelta,
 ) -> None:
-    """Fold commands and shipments into their lines, and book them; the levels are locked."""
+    """Fold commands and shipments into their lines, and book them; the levels are locked.
+
+    A line that is wanted for a time holds units from `hold_ahead` before it on.
+    """
     before = await lock_lines(connection, plan.line_ids)
     lines = {line.order_line_id: line for line in before}
     channels: dict[int, str | None] = {}
     for item in wanted:
         number = plan.ids[line_key(item.command)]
         channels[number] = item.command.channel
-        lines[number] = want(lines[number], _command(item.command, known, levels))
+        lines[number] = want(lines[number], _command(item.command, known, levels, hold_ahead))
     for fact in consumers:
         _consume(fact, plan, lines, known, levels)
-    order = sorted(lines.values(), key=_turn)
+    await _book_and_save(connection, before, lines, channels, now)
+
+
+async def book_due(connection: Connection, now: datetime, limit: int) -> int:
+    """Book lines whose time has come, the longest overdue first; returns how many.
+
+    Levels are locked before lines, as by every writer. What another worker has booked meanwhile
+    stays as it is.
+    """
+    due = await due_lines(connection, now, limit)
+    if not due:
+        return 0
+    plan = Plan(line_ids=set(due))
+    for found in await find_lines(connection, (), set(due.values()), line_ids=due):
+        plan.line_ids.add(found.order_line_id)
+        plan.levels.update(found.candidates)
+    await lock_levels(connection, plan.levels)
+    before = await lock_lines(connection, plan.line_ids)
+    lines = {line.order_line_id: line for line in before}
+    await _book_and_save(connection, before, lines, {}, now)
+    await settle_due(connection, now, due)
+    return len(due)
+
+
+async def _book_and_save(
+    connection: Connection,
+    before: Sequence[Line],
+    lines: dict[int, Line],
+    channels: dict[int, str | None],
+    now: datetime,
+) -> None:
+    order = sorted(lines.values(), key=lambda line: line.turn)
     free = await _free(connection, before, lines)
-    after = {line.order_line_id: line for line in book_all(order, free)}
+    after = {line.order_line_id: line for line in book_all(order, free, now)}
     await save_lines(connection, before, [after[line.order_line_id] for line in before], channels)
-
-
-def _turn(line: Line) -> tuple[datetime, int]:
-    assert line.accepted_at is not None, "the database gives every line a moment"
-    return line.accepted_at, line.order_line_id
 
 
 async def _free(
@@ -229,7 +263,9 @@ def _consume(
     lines[number] = ship(lines[number], quantity=fact.movement.quantity, level=levels.get(key))
 
 
-def _command(command: StockCommand, known: Known, levels: Mapping[LevelKey, int]) -> Command:
+def _command(
+    command: StockCommand, known: Known, levels: Mapping[LevelKey, int], hold_ahead: timedelta
+) -> Command:
     sku_id = known.skus[command.sku]
     candidates = tuple(
         levels[sku_id, known.locations[location]]
@@ -242,5 +278,7 @@ def _command(command: StockCommand, known: Known, levels: Mapping[LevelKey, int]
         candidates=tuple(dict.fromkeys(candidates)),
         may_split=command.may_split,
         ordered_at=command.ordered_at,
+        requested_for=command.requested_for,
+        held_from=None if command.requested_for is None else command.requested_for - hold_ahead,
         sku_id=sku_id,
     )

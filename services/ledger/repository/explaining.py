@@ -1,6 +1,9 @@
 """Why a level is what it is: every term with the events behind it, read in short statements."""
 
+from collections.abc import Sequence
 from datetime import datetime
+
+import asyncpg
 
 from shared.postgres.connecting import Connection
 
@@ -15,18 +18,29 @@ select s.sku, lo.location, l.version, l.sellable, l.reserved, l.allocated
 from ledger.levels l join ledger.skus s using (sku_id) join ledger.locations lo using (location_id)
 where s.sku = any($1::text[]) order by s.sku, lo.location limit 10000
 """
-# Both directions of every movement of the level, by account, type and whether it restates.
+# Both directions of every movement of the level, by account, type and whether it restates, on top
+# of the balance at the end of the last month whose movements were detached.
 TERMS = """
 select a.bucket, a.owner, d.type, d.restates is not null as restates,
-       sum(d.delta)::bigint as quantity, count(*) as movements,
-       (array_agg(d.event_id::text order by d.event_id desc))[1:$3] as latest
+       sum(d.delta)::bigint as quantity, sum(d.movements)::bigint as movements,
+       coalesce((array_agg(d.event_id::text order by d.event_id desc)
+                 filter (where d.event_id is not null))[1:$3], '{}') as latest,
+       max(d.closed) as closed_month, max(d.recorded_until) as recorded_until
 from (
-    select to_account as account_id, type, restates, quantity as delta, event_id
+    select to_account as account_id, type, restates, quantity as delta, event_id, 1 as movements,
+           null::date as closed, null::timestamptz as recorded_until
     from ledger.movements
     where to_level = $1 and ($2::timestamptz is null or recorded_at <= $2)
     union all
-    select from_account, type, restates, -quantity, event_id from ledger.movements
-    where from_level = $1 and ($2::timestamptz is null or recorded_at <= $2)) d
+    select from_account, type, restates, -quantity, event_id, 1, null, null from ledger.movements
+    where from_level = $1 and ($2::timestamptz is null or recorded_at <= $2)
+    union all
+    select * from (
+        select distinct on (c.account_id) c.account_id, 'closing_balance', null::uuid, c.quantity,
+               null::uuid, c.movements, c.month, c.recorded_until
+        from ledger.closing_balances c join ledger.closed_months m using (month)
+        where c.level_id = $1 and m.detached_at is not null
+        order by c.account_id, c.month desc) closed) d
 join ledger.accounts a using (account_id)
 group by a.account_id, a.bucket, a.owner, d.type, d.restates is not null
 order by a.account_id, d.type
@@ -40,6 +54,18 @@ SHORT_AND_UNSOURCED = """
 select coalesce(sum(short), 0)::bigint as short, coalesce(sum(unsourced), 0)::bigint as unsourced
 from ledger.order_lines o join ledger.skus s using (sku_id) where s.sku = $1
 """
+# As it stood then: what was booked for lines, and which holds had begun and were not settled.
+BOOKED_AT = """
+select b.level_id, sum(b.delta)::bigint as units
+from ledger.booking_log b join ledger.skus s using (sku_id)
+where s.sku = $1 and b.recorded_at <= $2 group by b.level_id
+"""
+RESERVED_AT = """
+select h.level_id, sum(h.quantity)::bigint as units
+from ledger.holds h join ledger.levels l using (level_id) join ledger.skus s using (sku_id)
+where s.sku = $1 and h.held_from <= $2 and (h.settled_at is null or h.settled_at > $2)
+group by h.level_id
+"""
 EVENTS_SHOWN = 20
 
 
@@ -51,16 +77,53 @@ async def read_levels(connection: Connection, skus: list[str]) -> list[dict[str,
 async def explain(
     connection: Connection, sku: str, location: str | None, at: datetime | None
 ) -> dict[str, object]:
-    """The SKU's levels term by term. `at` answers from what was recorded by then."""
+    """The SKU's levels term by term. `at` answers from what was recorded by then, as far back as
+    movements and bookings are kept: `is_complete` is false where closed months hold later records.
+    """
+    booked, reserved = await _as_of(connection, sku, at)
     levels: list[dict[str, object]] = []
     for row in await connection.fetch(LEVELS, sku, location):
         level_id = row["level_id"]
         terms = await connection.fetch(TERMS, level_id, at, EVENTS_SHOWN)
-        lines = await connection.fetch(LINES, level_id) if at is None else []
-        told = {key: row[key] for key in row.keys() if key != "level_id"}  # noqa: SIM118  (a Record iterates values)
-        levels.append(
-            told | {"terms": [dict(term) for term in terms], "lines": [dict(x) for x in lines]}
-        )
+        told = {name: value for name, value in row.items() if name != "level_id"}
+        told |= {"terms": [dict(term) for term in terms], "is_complete": _is_complete(terms, at)}
+        if at is None:
+            told["lines"] = [dict(line) for line in await connection.fetch(LINES, level_id)]
+        else:
+            told |= {
+                "version": None, "anchored_at": None, "sellable": _sellable(terms),
+                "reserved": reserved.get(level_id, 0), "allocated": booked.get(level_id, 0),
+                "lines": [],
+            }  # fmt: skip
+        levels.append(told)
+    if at is not None:
+        return {"sku": sku, "at": at, "levels": levels, "unsourced": booked.get(None, 0)}
     totals = await connection.fetchrow(SHORT_AND_UNSOURCED, sku)
     assert totals is not None, "an aggregate gives a row"
     return {"sku": sku, "at": at, "levels": levels, **dict(totals)}
+
+
+async def _as_of(
+    connection: Connection, sku: str, at: datetime | None
+) -> tuple[dict[int | None, int], dict[int, int]]:
+    """What was booked and reserved at each level at a moment."""
+    if at is None:
+        return {}, {}
+    booked = {row[0]: row[1] for row in await connection.fetch(BOOKED_AT, sku, at)}
+    reserved = {row[0]: row[1] for row in await connection.fetch(RESERVED_AT, sku, at)}
+    return booked, reserved
+
+
+def _sellable(terms: Sequence[asyncpg.Record]) -> int:
+    """The account that is sold from."""
+    return sum(
+        term["quantity"]
+        for term in terms
+        if term["bucket"] == "sellable" and term["owner"] == "own"
+    )
+
+
+def _is_complete(terms: Sequence[asyncpg.Record], at: datetime | None) -> bool:
+    """Was everything that closed months hold recorded by then?"""
+    later = (t["recorded_until"] for t in terms if t["recorded_until"] is not None)
+    return at is None or all(recorded <= at for recorded in later)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.ledger.domain.lines import Line, booking_deltas
 from shared.postgres.connecting import Connection
@@ -20,6 +21,7 @@ FIND = """
 select order_line_id, order_id, line_id, sku_id, candidates from ledger.order_lines
 where (order_id, line_id) in (select * from unnest($1::text[], $2::text[]))
    or ((short > 0 or unsourced > 0) and sku_id = any($3::integer[]))
+   or order_line_id = any($4::bigint[])
 """
 ANY_SHORT = "select exists (select from ledger.order_lines where short > 0 or unsourced > 0)"
 LOCK = """
@@ -39,14 +41,27 @@ update ledger.order_lines o set
     candidates = (select coalesce(array_agg(c), '{}')
                   from unnest(string_to_array(i.candidates, ',')::integer[]) c),
     accepted_at = coalesce(i.accepted_at, o.accepted_at),
-    sku_id = coalesce(i.sku_id, o.sku_id),
+    sku_id = coalesce(i.sku_id, o.sku_id), requested_for = i.requested_for,
+    held_from = i.held_from, dated = i.dated,
     version = greatest(o.version + 1, (extract(epoch from now()) * 1000000)::bigint)
 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
             $7::boolean[], $8::text[], $9::text[], $10::timestamptz[],
-            $11::integer[])
+            $11::integer[], $12::timestamptz[], $13::timestamptz[], $14::bigint[])
     as i(order_line_id, revision, wanted, shipped, short, unsourced, may_split, channel,
-         candidates, accepted_at, sku_id)
+         candidates, accepted_at, sku_id, requested_for, held_from, dated)
 where o.order_line_id = i.order_line_id
+"""
+AWAIT_DUE = """
+insert into ledger.due (at, order_line_id)
+select * from unnest($1::timestamptz[], $2::bigint[]) on conflict do nothing
+"""
+DUE = """
+select d.order_line_id, o.sku_id from ledger.due d join ledger.order_lines o using (order_line_id)
+where d.at <= $1 order by d.at, d.order_line_id limit $2
+"""
+SETTLE_DUE = "delete from ledger.due where at <= $1 and order_line_id = any($2::bigint[])"
+LOCK_LEVELS = """
+select level_id from ledger.levels where level_id = any($1::integer[]) order by level_id for update
 """
 UNBOOK = "delete from ledger.allocations where order_line_id = any($1::bigint[])"
 BOOK = """
@@ -64,6 +79,12 @@ with moved as (
 insert into ledger.unpublished (kind, partition, keys)
 select 'level', s.partition, array_agg(m.level_id)
 from moved m join ledger.skus s using (sku_id) group by s.partition
+"""
+LOG = """
+insert into ledger.booking_log (sku_id, level_id, order_line_id, delta)
+select coalesce(l.sku_id, i.sku_id), i.level_id, i.order_line_id, i.delta
+from unnest($1::integer[], $2::integer[], $3::bigint[], $4::bigint[])
+    as i(sku_id, level_id, order_line_id, delta) left join ledger.levels l using (level_id)
 """
 NOTE_LINES = """
 insert into ledger.unpublished (kind, partition, keys)
@@ -99,11 +120,19 @@ async def any_short(connection: Connection) -> bool:
 
 
 async def find_lines(
-    connection: Connection, keys: Collection[LineKey], raised_skus: Collection[int]
+    connection: Connection,
+    keys: Collection[LineKey],
+    raised_skus: Collection[int],
+    *,
+    line_ids: Collection[int] = (),
 ) -> list[Candidate]:
     """The lines that a batch may change, unlocked."""
     rows = await connection.fetch(
-        FIND, [key[0] for key in keys], [key[1] for key in keys], list(raised_skus)
+        FIND,
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        list(raised_skus),
+        list(line_ids),
     )
     return [
         Candidate(
@@ -123,10 +152,26 @@ async def lock_lines(connection: Connection, ids: Collection[int]) -> list[Line]
             revision=row["revision"], may_split=row["may_split"],
             candidates=tuple(row["candidates"]), booked=dict(row["booked"] or ()),
             short=row["short"], unsourced=row["unsourced"], accepted_at=row["accepted_at"],
-            sku_id=row["sku_id"],
+            sku_id=row["sku_id"], requested_for=row["requested_for"],
+            held_from=row["held_from"], dated=row["dated"],
         )
         for row in await connection.fetch(LOCK, list(ids))
     ]  # fmt: skip
+
+
+async def due_lines(connection: Connection, now: datetime, limit: int) -> dict[int, int]:
+    """Lines whose time has come, the longest overdue first, with their SKUs; unlocked."""
+    return {row[0]: row[1] for row in await connection.fetch(DUE, now, limit)}
+
+
+async def settle_due(connection: Connection, now: datetime, line_ids: Collection[int]) -> None:
+    """What these lines waited for until now has come; a later date of theirs stands."""
+    await connection.execute(SETTLE_DUE, now, list(line_ids))
+
+
+async def lock_levels(connection: Connection, levels: Collection[int]) -> None:
+    """Lock levels in the order of every writer."""
+    await connection.execute(LOCK_LEVELS, list(levels))
 
 
 async def free_at(connection: Connection, levels: Collection[int]) -> dict[int, int]:
@@ -141,7 +186,8 @@ async def save_lines(
     channels: dict[int, str | None],
 ) -> None:
     """Write the lines that changed, their bookings, and `allocated` of the levels concerned."""
-    changed = [line for old, line in zip(before, after, strict=True) if old != line]
+    pairs = [(old, line) for old, line in zip(before, after, strict=True) if old != line]
+    changed = [line for _, line in pairs]
     if not changed:
         return
     ids = [line.order_line_id for line in changed]
@@ -152,12 +198,42 @@ async def save_lines(
         [channels.get(line.order_line_id) for line in changed],
         [",".join(map(str, line.candidates)) for line in changed],
         [line.accepted_at for line in changed], [line.sku_id for line in changed],
+        [line.requested_for for line in changed], [line.held_from for line in changed],
+        [line.dated for line in changed],
     )  # fmt: skip
+    if dated := [line for line in changed if line.dated]:
+        await connection.execute(
+            AWAIT_DUE, [line.held_from for line in dated], [x.order_line_id for x in dated]
+        )
     await connection.execute(UNBOOK, ids)
     bookings = [(x.order_line_id, level, q) for x in changed for level, q in x.booked.items()]
     if bookings:
         await connection.execute(BOOK, *map(list, zip(*bookings, strict=True)))
+    if entries := [entry for old, line in pairs for entry in _log_entries(old, line)]:
+        await connection.execute(LOG, *map(list, zip(*entries, strict=True)))
     deltas = booking_deltas(before, after)
     if deltas:
         await connection.execute(ALLOCATE, list(deltas), list(deltas.values()))
     await connection.execute(NOTE_LINES, ids)
+
+
+LogEntry = tuple[int | None, int | None, int, int]
+
+
+def _log_entries(old: Line, new: Line) -> list[LogEntry]:
+    """(sku_id, level_id, order_line_id, delta) of every booking that changes; level None: units
+    without a place, which go by the line's SKU.
+    """
+    number = new.order_line_id
+    entries: list[LogEntry] = [
+        (None, level, number, delta)
+        for level in {*old.booked, *new.booked}
+        if (delta := new.booked.get(level, 0) - old.booked.get(level, 0))
+    ]
+    if (old.sku_id, old.unsourced) != (new.sku_id, new.unsourced):
+        entries += [
+            (sku_id, None, number, delta)
+            for sku_id, delta in ((old.sku_id, -old.unsourced), (new.sku_id, new.unsourced))
+            if delta and sku_id is not None
+        ]
+    return entries

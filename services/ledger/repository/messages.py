@@ -56,6 +56,7 @@ def line_message(row: asyncpg.Record) -> Outgoing:
         version=row["version"], decided_for=max(0, row["revision"]), wanted=row["wanted"],
         shipped=row["shipped"], short=row["short"] + row["unsourced"],
         short_at=row["first_candidate"] if row["short"] else None,
+        dated=row["dated"], requested_for=row["requested_for"],
         allocated=tuple(
             Allocated(location=location, quantity=quantity)
             for location, quantity in booked.items()

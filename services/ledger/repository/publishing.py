@@ -26,7 +26,7 @@ where l.level_id = any($1::integer[])
 """
 LINES = """
 select o.order_id, o.line_id, o.partition, s.sku, o.channel, o.revision, o.wanted, o.shipped,
-       o.short, o.unsourced, o.version,
+       o.short, o.unsourced, o.version, o.dated, o.requested_for,
        (select array_agg(row(lo.location, a.quantity) order by a.level_id)
         from ledger.allocations a join ledger.levels l using (level_id)
         join ledger.locations lo using (location_id)

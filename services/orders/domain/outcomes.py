@@ -10,6 +10,7 @@ class Standing(StrEnum):
     UNANSWERED = "unanswered"
     UNSOURCED = "unsourced"
     SHORT = "short"
+    DATED = "dated"
     ALLOCATED = "allocated"
     SHIPPED = "shipped"
     RELEASED = "released"
@@ -25,13 +26,16 @@ class Outcome:
     shipped: int
     short: int
     short_at: str | None = None
+    dated: int = 0
 
     def __post_init__(self) -> None:
         assert min(self.wanted, self.shipped, self.short) >= 0, self
 
     def serves(self, revision: int) -> bool:
-        """Is the command of `revision` answered, with nothing missing?"""
-        return self.decided_for >= revision and self.short == 0
+        """Is the command of `revision` answered, with nothing missing? A line for later is served
+        by no place yet, so that it is ranked anew whenever it is decided.
+        """
+        return self.decided_for >= revision and self.short == 0 and self.dated == 0
 
 
 def standing(revision: int, outcome: Outcome | None) -> Standing:
@@ -40,6 +44,8 @@ def standing(revision: int, outcome: Outcome | None) -> Standing:
         return Standing.UNANSWERED
     if outcome.short:
         return Standing.UNSOURCED if outcome.short_at is None else Standing.SHORT
+    if outcome.dated:
+        return Standing.DATED
     if outcome.wanted > outcome.shipped:
         return Standing.ALLOCATED
     return Standing.SHIPPED if outcome.wanted else Standing.RELEASED

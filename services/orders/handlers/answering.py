@@ -45,6 +45,7 @@ def _line_json(row: asyncpg.Record) -> dict[str, object]:
         "outcome": None if outcome is None else {
             "version": outcome.version, "decided_for": outcome.decided_for,
             "wanted": outcome.wanted, "shipped": outcome.shipped, "short": outcome.short,
-            "short_at": outcome.short_at, "allocated": reading.json_of(row["allocated"]),
+            "short_at": outcome.short_at, "dated": outcome.dated,
+            "allocated": reading.json_of(row["allocated"]),
         },
     }  # fmt: skip

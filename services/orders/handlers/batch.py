@@ -1,19 +1,19 @@
 """One batch, one transaction: positions, reference data, answers, orders, returns."""
 
 import logging
-import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from services.orders import metrics
 from services.orders.domain.sourcing import Sourcing
 from services.orders.handlers import ordering, referring, returning
 from services.orders.handlers.reading import Reading, read
-from services.orders.repository import opening, outcomes, parking
+from services.orders.repository import folding, opening, outcomes, parking
 from services.orders.repository.folding import Decided
-from services.orders.repository.parking import Refusal
+from services.orders.repository.parking import PARKING
 from shared.kafka.batches import Batch
-from shared.postgres.connecting import Connection
+from shared.postgres.connecting import Connection, Pool
+from shared.postgres.parking import UNFENCED, ParkedMessage, Told, batch_of, internal_error
 from shared.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -59,17 +59,33 @@ class OrdersHandler:
             async with connection.transaction():
                 await opening.begin(connection, batch, alone=decoded.has_references)
                 done = await self._record(connection, decoded)
+        metrics.BATCH_SIZE.observe(len(batch))
         self._tell(decoded, done)
 
     async def park(self, batch: Batch, error: BaseException) -> None:
         """Keep the batch's one message as `internal_error`, and move past it."""
         connection = await self._connection()
-        detail = "".join(traceback.format_exception(error))[-4000:].replace("\0", "\\0")
-        refusal = Refusal(message=next(batch.messages()), reason="internal_error", detail=detail)
+        refusal = internal_error(next(batch.messages()), error)
         async with connection.transaction():
             await opening.begin(connection, batch, alone=False)
-            await parking.park(connection, [refusal])
-        metrics.PARKED.labels("internal_error").inc()
+            await PARKING.park(connection, [refusal])
+        metrics.PARKED.labels(metrics.SERVICE, "internal_error").inc()
+
+    async def replay(self, pool: Pool, ids: Collection[int]) -> int:
+        """Bring parked messages back, and orders that a bug kept from being decided again;
+        returns how many were taken. States are folded by their revisions.
+        """
+        return await PARKING.replay(pool, ids, self._apply_again)
+
+    async def _apply_again(self, connection: Connection, taken: list[ParkedMessage]) -> Told:
+        noted = [name for message in taken if (name := parking.order_of(message)) is not None]
+        told = [message for message in taken if parking.order_of(message) is None]
+        decoded = await read(batch_of(told))
+        await opening.begin(connection, UNFENCED, alone=decoded.has_references)
+        await folding.note_undecided(connection, noted)
+        done = await self._record(connection, decoded)
+        done.news = done.news or bool(noted)
+        return lambda: self._tell(decoded, done)
 
     async def _record(self, connection: Connection, decoded: Reading) -> _Done:
         done, now = _Done(), self._clock.now()
@@ -79,7 +95,7 @@ class OrdersHandler:
         folded = await ordering.fold_orders(connection, decoded.orders, self._sourcing, now)
         done.changed, done.decided = folded.changed, folded.decided
         done.movements = await returning.fold_returns(connection, decoded.returns)
-        await parking.park(connection, decoded.refusals)
+        await PARKING.park(connection, decoded.refusals)
         return done
 
     def _tell(self, decoded: Reading, done: _Done) -> None:
@@ -93,7 +109,7 @@ class OrdersHandler:
         metrics.ORDERS_CHANGED.inc(done.changed)
         metrics.RETURN_MOVEMENTS.inc(done.movements)
         for refusal in decoded.refusals:
-            metrics.PARKED.labels(refusal.reason).inc()
+            metrics.PARKED.labels(metrics.SERVICE, refusal.reason).inc()
             log.info(
                 "message parked",
                 extra={"action": "parked", "reason": refusal.reason,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from services.orders.domain.folding import Order, join_orders
 from services.orders.domain.returning import Return
 from services.orders.handlers.translating import order_of, return_of
-from services.orders.repository.parking import Refusal
 from shared.contracts import orders, returns
 from shared.contracts.allocations import Allocation
 from shared.contracts.places import Channel
@@ -15,6 +14,7 @@ from shared.contracts.products import Listing, Product
 from shared.contracts.records import Undecodable
 from shared.contracts.topics import ALLOCATIONS, ORDERS, REFERENCE_DATA, RETURNS
 from shared.kafka.batches import Batch, Message
+from shared.postgres.parking import Refusal
 
 READ = (ORDERS, RETURNS, REFERENCE_DATA, ALLOCATIONS)
 _TOPICS = {topic.name: topic for topic in READ}

@@ -35,7 +35,7 @@ select order_id, line_id, sku, revision, closed, wish from orders.commands
 where order_id = any($1::text[])
 """
 OUTCOMES = """
-select order_id, line_id, version, decided_for, wanted, shipped, short, short_at
+select order_id, line_id, version, decided_for, wanted, shipped, short, short_at, dated
 from orders.outcomes where order_id = any($1::text[])
 """
 SAVE_ORDERS = """
@@ -76,9 +76,16 @@ from saved s join orders.orders o using (order_id) group by o.partition
 """
 TAKE_UNDECIDED = """
 delete from orders.undecided where order_id in (
-    select order_id from orders.undecided order by order_id limit $1 for update skip locked)
+    select order_id from orders.undecided where $2::text is null or order_id = $2
+    order by order_id limit $1 for update skip locked)
 returning order_id
 """
+NOTE_UNDECIDED = """
+insert into orders.undecided select o.order_id from unnest($1::text[]) i(order_id)
+join orders.orders o using (order_id) order by 1 on conflict do nothing
+"""
+FORGET_UNDECIDED = "delete from orders.undecided where order_id = $1"
+NEXT_UNDECIDED = "select order_id from orders.undecided order by order_id limit $1"
 
 
 @dataclass(slots=True)
@@ -159,6 +166,7 @@ def outcome_of(row: asyncpg.Record) -> Outcome:
     return Outcome(
         version=row["version"], decided_for=row["decided_for"], wanted=row["wanted"],
         shipped=row["shipped"], short=row["short"], short_at=row["short_at"],
+        dated=row["dated"],
     )  # fmt: skip
 
 
@@ -192,6 +200,22 @@ async def save_decided(connection: Connection, decided: Sequence[Decided]) -> No
         )  # fmt: skip
 
 
-async def take_undecided(connection: Connection, limit: int) -> list[str]:
-    """Take orders to decide again; other workers take others."""
-    return [row[0] for row in await connection.fetch(TAKE_UNDECIDED, limit)]
+async def take_undecided(connection: Connection, limit: int, only: str | None = None) -> list[str]:
+    """Take orders to decide again, or the one of that id; other workers take others."""
+    return [row[0] for row in await connection.fetch(TAKE_UNDECIDED, limit, only)]
+
+
+async def next_undecided(connection: Connection, limit: int) -> list[str]:
+    """The orders that the next slice would take, untouched."""
+    return [row[0] for row in await connection.fetch(NEXT_UNDECIDED, limit)]
+
+
+async def note_undecided(connection: Connection, order_ids: Collection[str]) -> None:
+    """Have orders decided again."""
+    if order_ids:
+        await connection.execute(NOTE_UNDECIDED, list(order_ids))
+
+
+async def pass_over(connection: Connection, order_id: str) -> None:
+    """Decide an order not again, until something notes it anew."""
+    await connection.execute(FORGET_UNDECIDED, order_id)

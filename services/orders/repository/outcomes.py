@@ -9,17 +9,18 @@ from shared.postgres.connecting import Connection
 
 KEEP = """
 insert into orders.outcomes as o (order_id, line_id, version, decided_for, sku, wanted, shipped,
-                                  short, short_at, allocated)
+                                  short, short_at, allocated, dated)
 select order_id, line_id, version, decided_for, sku, wanted, shipped, short, short_at,
-       allocated::jsonb
+       allocated::jsonb, dated
 from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::text[], $10::text[])
-    as i(order_id, line_id, version, decided_for, sku, wanted, shipped, short, short_at, allocated)
+            $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::bigint[])
+    as i(order_id, line_id, version, decided_for, sku, wanted, shipped, short, short_at, allocated,
+         dated)
 order by order_id, line_id
 on conflict (order_id, line_id) do update set
     version = excluded.version, decided_for = excluded.decided_for, sku = excluded.sku,
     wanted = excluded.wanted, shipped = excluded.shipped, short = excluded.short,
-    short_at = excluded.short_at, allocated = excluded.allocated
+    short_at = excluded.short_at, allocated = excluded.allocated, dated = excluded.dated
 where o.version < excluded.version
 returning order_id, short
 """
@@ -41,6 +42,7 @@ async def keep(connection: Connection, told: Collection[Allocation]) -> int:
         [a.decided_for for a in told], [a.sku for a in told], [a.wanted for a in told],
         [a.shipped for a in told], [a.short for a in told], [a.short_at for a in told],
         [to_json({x.location: x.quantity for x in a.allocated}).decode() for a in told],
+        [a.dated for a in told],
     )  # fmt: skip
     short = [row["order_id"] for row in rows if row["short"]]
     if short:

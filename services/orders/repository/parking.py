@@ -1,46 +1,26 @@
-"""Parked messages: the only record of what was refused."""
+"""The parked messages of orders, and orders that a bug kept from being decided again.
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from shared.kafka.batches import Message
-from shared.postgres.connecting import Connection
-
-PARK = """
-insert into orders.parked
-    (topic, partition, kafka_offset, reason, detail, key, headers, value)
-select topic, partition, kafka_offset, reason, detail, key, headers::jsonb, value
-from unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::bytea[],
-            $7::text[], $8::bytea[])
-    as i(topic, partition, kafka_offset, reason, detail, key, headers, value)
-on conflict (topic, partition, kafka_offset) do nothing
+Such an order has no message. It is parked under the topic `redecide:` and its id, so that a second
+failure finds the same row, and its replay notes the order to be decided again.
 """
 
+from shared.postgres.connecting import Connection
+from shared.postgres.parking import ParkedMessage, Parking, Refusal, traceback_of
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A message that isn't applied, with its reason."""
-
-    message: Message
-    reason: str
-    detail: str
+PARKING = Parking("orders")
+REDECIDE = "redecide:"
 
 
-async def park(connection: Connection, refusals: Sequence[Refusal]) -> None:
-    """Keep the messages as they came."""
-    if not refusals:
-        return
-    messages = [refusal.message for refusal in refusals]
-    await connection.execute(
-        PARK,
-        [m.topic for m in messages], [m.partition for m in messages],
-        [m.offset for m in messages], [r.reason for r in refusals], [r.detail for r in refusals],
-        [m.key for m in messages], [_headers(m) for m in messages], [m.value for m in messages],
+async def park_order(connection: Connection, order_id: str, error: BaseException) -> None:
+    """Keep an order whose decision hit a bug."""
+    place = ParkedMessage(
+        parked_id=0, topic=f"{REDECIDE}{order_id}", partition=0, offset=0, timestamp=0,
+        key=order_id.encode(), value=None, headers=[],
     )  # fmt: skip
+    refusal = Refusal(message=place, reason="internal_error", detail=traceback_of(error))
+    await PARKING.park(connection, [refusal])
 
 
-def _headers(message: Message) -> str:
-    # Postgres' jsonb has no NUL, and a header may be any bytes.
-    found = [(n, v.decode("utf-8", "replace")) for n, v in message.headers]
-    return json.dumps(found).replace("\\u0000", "\\ufffd")
+def order_of(message: ParkedMessage) -> str | None:
+    """The order that is to be decided again; None for a message from Kafka."""
+    return message.topic.removeprefix(REDECIDE) if message.topic.startswith(REDECIDE) else None

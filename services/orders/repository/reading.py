@@ -14,7 +14,7 @@ select folded, heard_at from orders.orders where order_id = $1 and folded is not
 """
 LINES = """
 select l.line_id, l.decision, l.reason, l.waits_for, l.revision, c.sku as command_sku, c.wish,
-       a.version, a.decided_for, a.wanted, a.shipped, a.short, a.short_at, a.allocated
+       a.version, a.decided_for, a.wanted, a.shipped, a.short, a.short_at, a.allocated, a.dated
 from orders.lines l
 left join orders.commands c
     on c.order_id = l.order_id and c.line_id = l.line_id and c.revision = l.revision

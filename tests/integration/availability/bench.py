@@ -147,6 +147,13 @@ class AvailabilityBench:
         rows = await self.pool.fetch("select reason, count(*) from availability.parked group by 1")
         return {row[0]: row[1] for row in rows}
 
+    async def parked_open(self) -> dict[str, int]:
+        """Messages that are parked now, by reason."""
+        rows = await self.pool.fetch(
+            "select reason, count(*) from availability.parked where status = 'parked' group by 1"
+        )
+        return {row[0]: row[1] for row in rows}
+
 
 def payload(message: Outgoing) -> dict[str, object]:
     """The message's value as JSON values."""

@@ -35,7 +35,14 @@ async def http(
     availability: AvailabilityBench, answers: Answers
 ) -> AsyncIterator[httpx.AsyncClient]:
     stream = Stream(keys_max=10, epoch="e")
-    app = api.create(answers, stream, availability.pool, Health("test"), asyncio.Event())
+    app = api.create(
+        answers,
+        stream,
+        availability.pool,
+        Health("test"),
+        asyncio.Event(),
+        replay=lambda ids: availability.handler.replay(availability.pool, ids),
+    )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client

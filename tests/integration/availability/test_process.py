@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from redis.asyncio import Redis
@@ -20,7 +21,9 @@ from shared.runtime.infrastructure import Addresses
 from shared.testing.messages import NOON
 from shared.testing.processes import ServiceProcess, environment_of
 from shared.testing.topics import fresh_topics
+from shared.testing.waiting import until
 from tests.integration.availability.bench import WEB, a_level
+from tests.integration.availability.ledger_stub import answer_requests
 
 DEADLINE_SECONDS = 60
 WHOLE_AGAIN_SECONDS = 15
@@ -33,6 +36,7 @@ class Running:
     process: ServiceProcess
     producer: AIOKafkaProducer
     http: httpx.AsyncClient
+    ledger_is_there: asyncio.Event
 
     async def send(self, topic: Topic, key: str, partition_key: str, value: object) -> None:
         """Produce one message."""
@@ -57,6 +61,11 @@ class Running:
         found: int = answer.json()["channels"][channel]["available_to_sell"]
         return found
 
+    async def has_asked(self) -> bool:
+        """Has it read everything, and asked for the rest?"""
+        log = self.process.log_file
+        return log.exists() and "republish_asked" in log.read_text()
+
     async def wait_for(self, sku: str, figure: int) -> None:
         """Wait until HTTP says so."""
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -66,7 +75,11 @@ class Running:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def running(
-    stack: Addresses, database: str, redis_url: str, tmp_path: Path
+    stack: Addresses,
+    database: str,
+    redis_url: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Running]:
     await fresh_topics(stack.kafka)
     with socket.socket() as free:
@@ -78,9 +91,15 @@ async def running(
     producer = await open_producer(stack.kafka)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
         process.start()
+        ledger_is_there = asyncio.Event()
+        if getattr(request, "param", True):
+            ledger_is_there.set()
+        ledger = asyncio.create_task(answer_requests(stack.kafka, producer, ledger_is_there))
         try:
-            yield Running(process, producer, http)
+            yield Running(process, producer, http, ledger_is_there)
         finally:
+            ledger.cancel()
+            await asyncio.gather(ledger, return_exceptions=True)
             process.kill()
             await producer.stop()
             print(process.log_file.read_text()[-6000:])  # noqa: T201  (shown when a test fails)
@@ -126,6 +145,24 @@ async def test_a_crash_and_a_wipe_leave_the_figures_right_and_the_stream_tells_t
             if line.startswith("data: "):
                 assert json.loads(line[6:])["available_to_sell"] == 10
                 break
+
+
+@pytest.mark.parametrize("running", [False], indirect=True)
+async def test_a_view_built_from_nothing_is_ready_only_when_everything_was_told_again(
+    running: Running,
+) -> None:
+    await running.send(REFERENCE_DATA, "channel|web|", "channel|web|", WEB)
+    await running.send(STOCK_LEVELS, "S1|L1", "S1", a_level("S1", "L1", 7))
+    await until(running.has_asked)
+    assert (await running.http.get("/readyz")).status_code == 503
+    assert await running.figure("S1", "web") is None
+
+    # The topic had lost a key: the ledger tells it again, and then that it has.
+    await running.send(STOCK_LEVELS, "S1|L2", "S1", a_level("S1", "L2", 2))
+    running.ledger_is_there.set()
+
+    await running.wait_for("S1", 9)
+    assert (await running.http.get("/readyz")).status_code == 200
 
 
 async def _flush(redis_url: str) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from services.cli.demo.checker import Verdict
 from services.cli.demo.command import seconds_of
-from services.cli.demo.formula import Level, available_to_sell, oversold
+from services.cli.demo.formula import Level, available_to_sell
 from services.cli.demo.propagation import Latencies, Propagation
 from services.cli.demo.report import Report, invariants_of, summary, write_report
 from services.cli.demo.sales import Line, select
@@ -151,12 +151,6 @@ def test_the_formula(levels: list[Level], unsourced: int, shown: int) -> None:
     assert available_to_sell(levels, unsourced) == shown
 
 
-def test_only_promises_oversell() -> None:
-    assert oversold([Level(-3)]) == 0
-    assert oversold([Level(2, 1, 2)]) == 1
-    assert oversold([Level(2, 0, 2)], 3) == 3
-
-
 def test_an_event_is_measured_to_the_first_call_that_shows_it() -> None:
     tracker = Propagation()
     tracker.event("x", 1_000_000, before=5, after=4)
@@ -253,6 +247,7 @@ def a_picture(*, seconds: float) -> Picture:
     """The demo at some moment."""
     return Picture(
         seconds=seconds, sales=12, sales_per_second=3.0, movements=12, lost_units=1,
+        bought={"woocommerce": 2}, sent_units=1, returns=0,
         published={"woocommerce": 7}, published_per_second=1.0,
         latencies={"woocommerce": Latencies(count=1, p50=10.0, p99=20.0, max=20.0)},
         lowest=[("x", 1)], sold_out=0, refused=0, short_lines=0, parked=0, oversold_units=0,
@@ -264,7 +259,8 @@ def a_report(*, invariants: dict[str, bool]) -> Report:
     return Report(
         source="a test", seconds=1.0, start_seconds=1.0, providers={"kafka": "given"}, openings=1,
         movements=1, sales=1, orders=0, returns=0, publications={"woocommerce": 1},
-        propagation_ms={"p50": None, "p99": None, "max": None}, ordered_units=0,
-        oversold_units=0, sold_out_listings=0, short_lines=0, lost_units=0, parked=0,
+        propagation_ms={"p50": None, "p99": None, "max": None}, propagation_by_channel_ms={},
+        ordered_units=0, oversold_units=0, oversold_causes=[], sold_out_listings=0,
+        refused_orders=0, short_lines=0, short_picks=0, lost_units=0, parked=0,
         invariants=invariants,
     )  # fmt: skip

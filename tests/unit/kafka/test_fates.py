@@ -21,6 +21,7 @@ class Recording:
         self.applied: list[int] = []
         self.parked: list[int] = []
         self.away = 0
+        self.away_with: Exception = OSError("connection refused")
 
     async def decode(self, batch: Batch) -> list[int]:
         return [message.offset for message in batch.messages()]
@@ -28,7 +29,7 @@ class Recording:
     async def apply(self, batch: Batch, decoded: list[int]) -> None:
         if self.away:
             self.away -= 1
-            raise OSError("connection refused")
+            raise self.away_with
         for message in batch.messages():
             if message.value == b"bug":
                 raise RuntimeError("a bug on this message")
@@ -60,12 +61,18 @@ def a_batch(values: list[bytes]) -> Batch:
     )  # fmt: skip
 
 
-async def apply(handler: Recording, values: list[bytes]) -> None:
+async def apply(handler: Recording, values: list[bytes], *, closing: bool = False) -> None:
     options = ConsumerOptions(servers="", group="g", topics=("t",), batch_max=lambda: 1)
     clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
-    consuming = Consuming(options, handler, Nowhere(), clock, asyncio.Event())
+    told_to_close = asyncio.Event()
+    if closing:
+        told_to_close.set()
+    consuming = Consuming(options, handler, Nowhere(), clock, told_to_close)
     batch = a_batch(values)
-    await consuming._apply(batch, await handler.decode(batch))
+    try:
+        await consuming._apply(batch, await handler.decode(batch))
+    finally:
+        assert consuming.waiting_for is None  # it would keep the probe at "not ready" for ever
 
 
 @pytest.mark.parametrize("poison", [b"bug", b"data"])
@@ -88,6 +95,22 @@ async def test_a_dependency_that_is_away_is_waited_for_and_nothing_is_parked() -
 
     assert handler.applied == [0, 1, 2, 3, 4]
     assert handler.parked == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError("refused"), asyncpg.InternalClientError("another operation is in progress")],
+)
+async def test_a_dependency_that_goes_while_we_close_parks_nothing(error: Exception) -> None:
+    """It is back a moment later, and every message of the batch would be parked as a bug."""
+    handler = Recording()
+    handler.away, handler.away_with = 1, error
+
+    with pytest.raises(type(error)):
+        await apply(handler, [b"fine"] * 5, closing=True)
+
+    assert handler.parked == []
+    assert handler.applied == []
 
 
 async def test_ten_bugs_in_a_minute_stop_the_worker_and_bad_data_does_not() -> None:
