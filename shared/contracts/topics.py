@@ -184,7 +184,7 @@ ALLOCATIONS: Final = Topic(
     example="minimal.json",
     ce_type="io.stocktide.allocation.v1",
     producers=("ledger",),
-    consumers=("orders", "availability", "insights"),
+    consumers=("orders", "availability", "publication", "insights"),
 )
 STOCK_LEVELS: Final = Topic(
     name="stock-levels-v1",

@@ -20,8 +20,10 @@ log = logging.getLogger(__name__)
 
 LAUNCH = Path(__file__).with_name("launch.py")
 POLL_SECONDS = 0.03
-RESTARTS_MAX, RESTART_WINDOW_SECONDS = 5, 60.0
-BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
+# Backends of a killed postmaster live until their statement ends, 10 s at most, and keep a new one
+# from starting: the restarts reach beyond that.
+RESTARTS_MAX, RESTART_WINDOW_SECONDS = 8, 60.0
+BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0)
 KILL_SECONDS = 3.0
 LOG_BYTES_MAX = 20 * 1024 * 1024
 LOG_TAIL_BYTES = 2000
