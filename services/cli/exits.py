@@ -10,7 +10,7 @@ class Exit(IntEnum):
     FAILED = 1
     """Something did not work, or an invariant of the demo does not hold."""
     USAGE = 2
-    """Wrong flags or arguments, an unreadable or wrong file."""
+    """Wrong flags or arguments, an unreadable or wrong file, rows of a file that are refused."""
     NOT_RUNNING = 3
     """The command needs a running stack, or one that is ready."""
     REFUSED = 4

@@ -54,14 +54,42 @@ BREAKS = [
         "values ('level', 0, '{1}', now() - interval '10 seconds')",
         id="a_change_waits_for_ten_seconds",
     ),
+    pytest.param(
+        "orders_are_the_shops",
+        "delete from orders.orders where order_id = (select min(order_id) from orders.orders)",
+        id="an_order_is_lost",
+    ),
+    pytest.param(
+        "orders_are_the_shops",
+        "update ledger.order_lines set wanted = wanted + 1 where wanted > 0",
+        id="a_line_wants_more_than_was_bought",
+    ),
+    pytest.param(
+        "every_line_has_its_outcome",
+        "delete from orders.outcomes where wanted > 0",
+        id="a_line_has_no_answer",
+    ),
+    pytest.param(
+        "parcels_are_in_the_books",
+        "update ledger.order_lines set shipped = shipped + 1 where shipped > 0",
+        id="a_parcel_is_booked_twice",
+    ),
+    pytest.param(
+        "returns_are_in_the_books",
+        "delete from ledger.movements where type = 'return'",
+        id="a_return_is_lost",
+    ),
 ]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def still(chain: Chain) -> AsyncIterator[Chain]:
-    """The chain after a sale, without its services: they would mend what is broken."""
+    """The chain after a sale, a purchase, a parcel and its return, without its services: they
+    would mend what is broken.
+    """
     await chain.sell("pear", "store-2", 1, basket=90)
-    await chain.rest()
+    assert await chain.shop.buy({chain.world.entries["pear"]: 1}) is not None
+    await chain.send_parcels()
     await chain.stop_services()
     yield chain
     await chain.start_services()

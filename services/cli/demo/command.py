@@ -3,14 +3,17 @@
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from services.cli.console import say
-from services.cli.demo import keeping, sales
+from services.cli.demo import baskets, invoices, keeping, online_retail, sales
+from services.cli.demo.course import Options
 from services.cli.demo.report import require_writable
-from services.cli.demo.run import Demo, Options
+from services.cli.demo.run import Demo
+from services.cli.demo.scenario import Scenario
 from services.cli.exits import CommandError, Exit
 from services.cli.stack import infrastructure_for, refuse_second
 from services.cli.state import DEMO_FOLDER
@@ -54,14 +57,21 @@ def require_ours(settings: StackSettings, database: str | None) -> None:
 
 
 def run_demo(
-    duration: str | None, report: str | None, database: str | None, *, speed: float, keep: bool
+    duration: str | None,
+    report: str | None,
+    database: str | None,
+    *,
+    source: tuple[str, str] | None,
+    speed: float | None,
+    keep: bool,
 ) -> Exit:
     """One run from servers to verdict. Raises CommandError, InfrastructureError."""
     began = time.monotonic()
     options = Options(
+        source=sales.SOURCE if source is None else online_retail.SOURCE,
         seconds=None if duration is None else seconds_of(duration),
         report=None if report is None else Path(report).absolute(),
-        speed=_positive(speed),
+        speed=_positive(speed or (baskets.SPEED if source is None else invoices.SPEED)),
         keep=keep,
         began=began,
     )
@@ -71,7 +81,7 @@ def run_demo(
     require_ours(settings, database)
     folder = settings.data.absolute() / DEMO_FOLDER
     refuse_second(folder)
-    package = sales.package_folder()
+    prepare = _source(source)
     if not keeping.read(folder).is_open and keep:
         raise CommandError(
             f"There is no run in {folder} to go on with.", "Leave --keep out.", Exit.REFUSED
@@ -82,11 +92,31 @@ def run_demo(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     infrastructure = infrastructure_for(settings, folder)
     with ThreadPoolExecutor(1) as loader:  # a second of reading, while the servers start
-        loading = loader.submit(sales.load, package)
+        loading = loader.submit(prepare)
         with started(infrastructure, say) as addresses:
             say(f"Servers: {described(infrastructure.providers)}.")
             demo = Demo(options, folder, addresses, infrastructure.providers)
-            return asyncio.run(demo.run(loading.result()))
+            scenario = loading.result()
+            for line in scenario.notes:
+                say(line)
+            return asyncio.run(demo.run(scenario))
+
+
+def _source(source: tuple[str, str] | None) -> Callable[[], Scenario]:
+    """What reads the source. Raises CommandError at once where there is nothing to read."""
+    if source is None:
+        package = sales.package_folder()
+        return lambda: baskets.Baskets(sales.load(package))
+    name, file = source
+    path = Path(file)
+    if name != online_retail.SOURCE:
+        raise CommandError(
+            f"There is no source {name!r}.", f"Write --source {online_retail.SOURCE} FILE.",
+            Exit.USAGE,
+        )  # fmt: skip
+    if not path.is_file():
+        raise CommandError(f"There is no file {file}.", "Name the file to replay.", Exit.USAGE)
+    return lambda: invoices.Invoices(online_retail.load(path))
 
 
 def _positive(speed: float) -> float:

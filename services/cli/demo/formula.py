@@ -37,12 +37,3 @@ def available_to_sell(
         pool += max(0, free - location_buffer)
         pool -= min(claimed, max(0, -free))
     return max(0, pool - channel_buffer)
-
-
-def oversold(levels: Iterable[Level], unsourced: int = 0) -> int:
-    """Units promised beyond what is there, over all these locations; buffers never enter."""
-    claimed, sellable = unsourced, 0
-    for level in levels:
-        claimed += level.reserved + level.allocated
-        sellable += level.sellable
-    return max(0, claimed - max(0, sellable))

@@ -8,7 +8,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from services.cli.demo.repository import keeping as sql
-from services.cli.demo.world import WEBSHOP, Place
+from services.cli.demo.world import Place
 from services.cli.migrating import drop_all
 from services.cli.topics import delete_topics
 from shared.postgres.connecting import Connection
@@ -51,10 +51,10 @@ async def on_hand(connection: Connection) -> dict[Place, int]:
 
 
 async def last_shown(
-    connection: Connection, entries: Mapping[str, int]
+    connection: Connection, channel: str, entries: Mapping[str, int]
 ) -> list[tuple[int, str, int]]:
-    """(entry, SKU, quantity) as the shop showed them: its simulator forgets, a shop doesn't."""
-    rows = await connection.fetch(sql.LAST_SHOWN, WEBSHOP)
+    """(entry, SKU, quantity) as a shop showed them: its simulator forgets, a shop doesn't."""
+    rows = await connection.fetch(sql.LAST_SHOWN, channel)
     shown: dict[str, int | None] = {row["sku"]: row["shown"] for row in rows}
     return [(entry, sku, shown.get(sku) or 0) for sku, entry in entries.items()]
 

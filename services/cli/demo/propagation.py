@@ -17,6 +17,7 @@ class _Event(NamedTuple):
 
     at_us: int
     after: int
+    is_measured: bool
 
 
 @dataclass(slots=True)
@@ -49,12 +50,18 @@ class Propagation:
         self.measured_us: list[int] = []
         self.undone = 0
 
-    def event(self, sku: str, at_us: int, before: int, after: int) -> None:
-        """The shop should show `after` instead of `before` from this event on."""
+    def event(
+        self, sku: str, at_us: int, before: int, after: int, *, is_measured: bool = True
+    ) -> None:
+        """The shop should show `after` instead of `before` from this event on.
+
+        What is not measured is a state that the shop may show all the same: an order's outcome
+        comes from the ledger, and not from outside.
+        """
         if before == after:
             return
         listing = self._listings.setdefault(sku, _Listing(before))
-        listing.waiting.append(_Event(at_us, after))
+        listing.waiting.append(_Event(at_us, after, is_measured))
 
     def call(self, sku: str, arrived_us: int, value: int) -> None:
         """The shop was told `value`; the latest waiting event that led to it is the state told."""
@@ -79,7 +86,9 @@ class Propagation:
             default=-1,
         )
         self.undone += undone
-        self.measured_us += [arrived_us - event.at_us for event in included[undone:]]
+        self.measured_us += [
+            arrived_us - event.at_us for event in included[undone:] if event.is_measured
+        ]
         listing.value = value
 
     @property
@@ -89,13 +98,18 @@ class Propagation:
 
     def latencies(self, last: int | None = None) -> Latencies:
         """Over everything measured, or over the last so many."""
-        found = sorted(self.measured_us if last is None else self.measured_us[-last:])
-        return Latencies(
-            count=len(found),
-            p50=_quantile_ms(found, 0.50),
-            p99=_quantile_ms(found, 0.99),
-            max=_quantile_ms(found, 1.0),
-        )
+        return latencies_of(self.measured_us if last is None else self.measured_us[-last:])
+
+
+def latencies_of(measured_us: Sequence[int]) -> Latencies:
+    """The quantiles of these microseconds."""
+    found = sorted(measured_us)
+    return Latencies(
+        count=len(found),
+        p50=_quantile_ms(found, 0.50),
+        p99=_quantile_ms(found, 0.99),
+        max=_quantile_ms(found, 1.0),
+    )
 
 
 def _quantile_ms(ordered: Sequence[int], share: float) -> float | None:

@@ -24,12 +24,15 @@ class Picture:
     sales_per_second: float
     movements: int
     lost_units: int
+    bought: Mapping[str, int]
     published: Mapping[str, int]
     published_per_second: float
     latencies: Mapping[str, Latencies]
     lowest: Sequence[tuple[str, int]]
     sold_out: int
     refused: int
+    sent_units: int
+    returns: int
     short_lines: int
     parked: int
     oversold_units: int
@@ -70,10 +73,13 @@ def line_of(picture: Picture) -> str:
     """The picture in one line."""
     published = ", ".join(f"{name} {n}" for name, n in picture.published.items())
     times = ", ".join(
-        f"p50 {one.p50 or 0:.0f} ms p99 {one.p99 or 0:.0f} ms" for one in picture.latencies.values()
+        f"{name} p50 {one.p50 or 0:.0f} ms p99 {one.p99 or 0:.0f} ms"
+        for name, one in picture.latencies.items()
     )
     return (
         f"{picture.seconds:5.0f} s  {picture.sales} sales ({picture.sales_per_second:.0f}/s), "
+        f"{sum(picture.bought.values())} orders ({picture.refused} refused), "
+        f"{picture.sent_units} units sent, {picture.returns} returns, "
         f"published {published}, {times}, {picture.sold_out} sold out, "
         f"{picture.short_lines} short, {picture.parked} parked, {picture.oversold_units} oversold"
     )
@@ -84,12 +90,16 @@ def _drawn(picture: Picture) -> Group:
     for name in ("", "so far", "per second"):
         main.add_column(name, justify="left" if not name else "right")
     main.add_row("store sales", str(picture.sales), f"{picture.sales_per_second:.0f}")
+    for channel, count in picture.bought.items():
+        main.add_row(f"ordered at {channel}", str(count), "")
     for channel, count in picture.published.items():
         main.add_row(f"told to {channel}", str(count), f"{picture.published_per_second:.0f}")
     main.add_row("movements in the log", str(picture.movements), "")
     main.add_row("units asked for in vain", str(picture.lost_units), "")
     main.add_row("listings sold out", str(picture.sold_out), "")
-    main.add_row("requests refused", str(picture.refused), "")
+    main.add_row("orders refused as sold out", str(picture.refused), "")
+    main.add_row("units sent", str(picture.sent_units), "")
+    main.add_row("returns graded", str(picture.returns), "")
     main.add_row("short lines", str(picture.short_lines), "")
     main.add_row("parked messages", str(picture.parked), "")
     main.add_row("oversold units", str(picture.oversold_units), "")

@@ -1,18 +1,18 @@
 """The demo's world: places, articles, listings, policies, and the stock that it opens with."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.cli.demo.sales import Article, Line, Sales
+from services.cli.demo.shops import Shop
 from shared.contracts.accounts import MovementType
 from shared.contracts.movements import StockMovement
 from shared.contracts.records import Message
 from shared.contracts.reference import (
     Capability,
     Channel,
-    Listing,
     Location,
     LocationKind,
     Policy,
@@ -35,7 +35,7 @@ Place = tuple[str, str]  # sku, location
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What exists before anything moves; `entries` are the web shop's own numbers."""
+    """What exists before anything moves; `entries` are the shops' own numbers, from 1 on."""
 
     articles: Sequence[Article]
     stores: Sequence[str]
@@ -44,7 +44,7 @@ class World:
 
     @property
     def locations(self) -> list[str]:
-        """Every location, the central warehouse first: the order of the web shop's pool."""
+        """Every location, the central warehouse first: the order of the shops' pools."""
         return [CENTRAL, *self.stores]
 
 
@@ -97,8 +97,9 @@ def share_out(units: int, weights: Mapping[str, int]) -> dict[str, int]:
     return parts
 
 
-def reference_data(world: World) -> Iterator[Message]:
-    """Every record of the world; places, channel and policies before what refers to them."""
+def reference_data(world: World, shops: Iterable[Shop]) -> Iterator[Message]:
+    """Every record of the world; places, channels and policies before what refers to them."""
+    shops = list(shops)
     for name in world.locations:
         yield Location(
             kind="location", location_id=name, country="US", time_zone="America/New_York",
@@ -107,16 +108,15 @@ def reference_data(world: World) -> Iterator[Message]:
         )  # fmt: skip
     for source, kind in sources(world).items():
         yield Source(kind="source", source_id=source, source_kind=kind)
-    yield Channel(kind="channel", channel=WEBSHOP, pool=tuple(world.locations))
+    for shop in shops:
+        yield Channel(kind="channel", channel=shop.channel, pool=tuple(world.locations))
     for term, value in (("location_buffer", LOCATION_BUFFER), ("channel_buffer", CHANNEL_BUFFER)):
         yield Policy(kind="policy", policy_id=f"demo-{term}", term=term, value=value)
     for article in world.articles:
         yield Product(kind="product", sku=article.sku, name=article.name, category=article.category)
-    for sku, entry in world.entries.items():
-        yield Listing(
-            kind="listing", channel=WEBSHOP, listing_id=str(entry), sku=sku,
-            ids={"product_id": str(entry)},
-        )  # fmt: skip
+    for shop in shops:
+        for sku, entry in world.entries.items():
+            yield shop.listing(entry, sku)
 
 
 def sources(world: World) -> dict[str, SourceKind]:

@@ -10,15 +10,13 @@ select
     (select count(*) from ledger.movements where type <> 'opening' and restates is null)
         as movements,
     (select count(*) from ledger.movements where type = 'return') as returns,
-    (select count(distinct order_id) from ledger.order_lines) as orders,
-    (select coalesce(sum(wanted), 0)::bigint from ledger.order_lines) as ordered_units,
+    (select count(*) from orders.orders where folded is not null) as orders,
     (select count(*) from ledger.order_lines where short > 0 or unsourced > 0) as short_lines,
     (select count(*) from ledger.parked where status = 'parked')
         + (select count(*) from availability.parked where status = 'parked')
-        + (select count(*) from publication.parked where status = 'parked') as parked,
-    (select coalesce(sum(greatest(0, claimed - greatest(0, sellable))), 0)::bigint from (
-        select sum(reserved + allocated) as claimed, sum(sellable) as sellable
-        from ledger.levels group by sku_id) x) as oversold_units
+        + (select count(*) from orders.parked where status = 'parked')
+        + (select count(*) from ingestion.parked where status = 'parked')
+        + (select count(*) from publication.parked where status = 'parked') as parked
 """
 
 
@@ -30,10 +28,8 @@ class Counts:
     movements: int
     returns: int
     orders: int
-    ordered_units: int
     short_lines: int
     parked: int
-    oversold_units: int
 
 
 async def count_now(connection: Connection) -> Counts:
