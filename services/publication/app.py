@@ -77,7 +77,8 @@ def compose(
         rng = random.Random()  # noqa: S311  (jitter is no secret)
         patience = options.heard_after_seconds + PATIENCE_SECONDS
         lane = Lane(name, connector, store, clock, rng, call_id, patience)
-        lanes[name] = lane, Owning(lane, store, clock, owner, options)
+        own = options.outliving(connector.descriptor.call_seconds_max)
+        lanes[name] = lane, Owning(lane, store, clock, owner, own)
     return store, Engine(lanes, store, clock, call_id, options.unheard_seconds_max)
 
 

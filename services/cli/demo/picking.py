@@ -28,7 +28,7 @@ WAY_BACK_SECONDS = (2.0, 5.0)
 GRADE_SECONDS = (0.5, 1.5)
 # Of the picks, those that find nothing where the book says that something is.
 LOST_SHARE = 0.03
-RETURNED_SHARE = 0.15
+RETURNED_SHARE = 0.2
 # Graded goods: as new, to be looked at again, broken.
 GRADES = {"sellable": 7, "quality_hold": 2, "damaged": 1}
 LOOK_AGAIN_SECONDS = 2.0

@@ -77,7 +77,10 @@ class Propagation:
             ),
             None,
         )
-        if told is None:  # a value repeated, or one from before the first waiting event
+        if told is None:
+            # A value repeated, or a state that two logs tell in another order: the shop shows it,
+            # and events that lead to it need no call of their own.
+            listing.value = value
             return
         included = [listing.waiting.popleft() for _ in range(told + 1)]
         # Back at what the shop showed already: up to there no call was due.

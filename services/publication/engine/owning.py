@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.publication.domain.outcomes import Judging, Unknown, consequence
@@ -35,6 +35,12 @@ class LaneOptions:
     load_slice: int = 1_000
     heard_after_seconds: float = 1.0
     unheard_seconds_max: float = 900.0
+
+    def outliving(self, call_seconds_max: float) -> "LaneOptions":
+        """These, with a lease long enough for a channel whose calls may take that long."""
+        if self.lease_seconds > call_seconds_max + self.renew_seconds:
+            return self
+        return replace(self, lease_seconds=call_seconds_max + 2 * self.renew_seconds)
 
 
 class Owning:

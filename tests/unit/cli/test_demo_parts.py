@@ -188,6 +188,19 @@ def test_a_call_tells_nothing_of_what_came_after_it() -> None:
     assert tracker.open_events == 2
 
 
+def test_a_state_that_the_shop_showed_before_its_event_was_read_needs_no_call() -> None:
+    tracker = Propagation()
+    tracker.event("x", 1_000_000, before=5, after=4)
+    tracker.call("x", 1_030_000, 3)
+    tracker.event("x", 1_040_000, before=4, after=3)
+    tracker.event("x", 9_000_000, before=3, after=2)
+
+    tracker.call("x", 9_040_000, 2)
+
+    assert tracker.measured_us == [40_000]
+    assert tracker.undone == 2
+
+
 def test_an_event_that_changes_nothing_shown_is_not_waited_for() -> None:
     tracker = Propagation()
 

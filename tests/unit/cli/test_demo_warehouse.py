@@ -81,6 +81,27 @@ def test_nothing_is_sent_twice_for_an_answer_told_again() -> None:
     assert bench.sent_units() == {("o-1", "1"): 2}
 
 
+def test_what_is_wanted_beyond_what_was_sent_is_sent_too() -> None:
+    bench = a_bench({CENTRAL: 5})
+    bench.take_in(an_allocation(1, wanted=2), 0.0)
+    work(bench)
+
+    bench.take_in(an_allocation(2, wanted=3, shipped=2), LATER)
+    told = work(bench, 2 * LATER)
+
+    assert movements(told) == [(MovementType.PICK, CENTRAL, 1), (MovementType.SHIPMENT, CENTRAL, 1)]
+
+
+def test_an_older_answer_that_comes_late_brings_nothing_back() -> None:
+    bench = a_bench({CENTRAL: 5})
+
+    bench.take_in(an_allocation(2, wanted=0), 0.0)
+    bench.take_in(an_allocation(1, wanted=2), 0.0)
+
+    assert work(bench) == []
+    assert bench.shelves.set_aside["x", CENTRAL] == 0
+
+
 def test_what_is_cancelled_on_the_bench_goes_back_to_its_shelf() -> None:
     bench = a_bench({CENTRAL: 5})
     bench.take_in(an_allocation(1), 0.0)
@@ -159,6 +180,7 @@ def test_every_grade_is_a_field_of_the_contract(grade: str) -> None:
     told = [t.message for t in work(bench) if isinstance(t.message, Return)]
 
     assert told[-1].lines[0].graded.model_dump()[grade] == 1
+    assert bench.shelves.on_hand["x", CENTRAL] == (grade == "sellable")
 
 
 class _Always(random.Random):
