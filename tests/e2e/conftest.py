@@ -49,8 +49,10 @@ OPENINGS = {
     ("pear", "store-2"): 6,
     ("plum", "central"): 5,
     ("plum", "store-1"): 3,
+    ("quince", "central"): 5,
+    ("quince", "store-1"): 3,
 }
-NAMES = ("apple", "pear", "plum")
+NAMES = ("apple", "pear", "plum", "quince")  # nobody asks for a quince
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,7 +133,7 @@ class Chain:
         return (await self.shops[channel].quantities())[self.world.entries[sku]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Addresses]]:
     """Servers that no other test touches: the services' topics and groups have one name each."""
     folder = tmp_path_factory.mktemp("chain")
@@ -185,7 +187,7 @@ async def _made(stack: Stack, market: dict[str, Shop], resources: AsyncExitStack
     return made
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def chain(servers: tuple[Path, Addresses]) -> AsyncIterator[Chain]:
     """The chain, opened and at rest."""
     folder, addresses = servers
@@ -209,7 +211,7 @@ async def chain(servers: tuple[Path, Addresses]) -> AsyncIterator[Chain]:
     await shops.stop()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def turmoil(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Turmoil]:
     """A stack of its own under load; STOCKTIDE_CHAOS_SEED repeats what was random about it."""
     seed = int(os.environ.get("STOCKTIDE_CHAOS_SEED") or random.SystemRandom().randrange(10**6))

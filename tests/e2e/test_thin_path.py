@@ -5,7 +5,7 @@ from tests.e2e.conftest import Chain
 
 
 async def test_the_opening_stock_is_shown_less_its_buffers(chain: Chain) -> None:
-    shown = await chain.shown("plum")
+    shown = await chain.shown("quince")
 
     assert shown == (5 - 1) + (3 - 1) - 2
 
