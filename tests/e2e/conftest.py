@@ -133,7 +133,7 @@ class Chain:
         return (await self.shops[channel].quantities())[self.world.entries[sku]]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Addresses]]:
     """Servers that no other test touches: the services' topics and groups have one name each."""
     folder = tmp_path_factory.mktemp("chain")
@@ -187,7 +187,7 @@ async def _made(stack: Stack, market: dict[str, Shop], resources: AsyncExitStack
     return made
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chain(servers: tuple[Path, Addresses]) -> AsyncIterator[Chain]:
     """The chain, opened and at rest."""
     folder, addresses = servers
