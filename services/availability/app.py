@@ -38,8 +38,8 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer, send_all
 from shared.kafka.relaying import Relay
+from shared.kafka.watching import watch
 from shared.postgres.connecting import (
-    TRANSIENT,
     Connection,
     LastingConnection,
     Pool,
@@ -50,8 +50,7 @@ from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
-from shared.runtime.waiting import wait_for_event
-from shared.telemetry.metrics import PARKED_MESSAGES, note_unpublished
+from shared.telemetry.metrics import PARKED_MESSAGES
 
 READ = (STOCK_LEVELS, REFERENCE_DATA, ALLOCATIONS, REPUBLISHES)
 VIEW_PREFIX = "ats:"
@@ -116,19 +115,9 @@ class _Worker:
         finally:
             self.finished.set()
 
-    async def measure(self) -> None:
-        """Gauges, once a second."""
-        while not await wait_for_event(self.closing, 1.0):
-            metrics.LAG.set(sum(self.consuming.lag().values()))
-            await _measure_unpublished(self.topic)
-
-
-async def _measure_unpublished(states: DirtyStates) -> None:
-    try:
-        oldest = await states.oldest_seconds()
-    except TRANSIENT:
-        return  # the gauge stands while Postgres is away; the probe says that it is
-    note_unpublished(metrics.SERVICE, max(oldest.values(), default=0.0))
+    async def oldest_seconds(self) -> float:
+        """Age of the oldest state that topic or view has not been told yet."""
+        return max((await self.topic.oldest_seconds()).values(), default=0.0)
 
 
 async def _add_worker(
@@ -187,13 +176,9 @@ def _run(process: Process, worker: _Worker) -> None:
         "count",
         lambda: measure(worker.pool, gauges, worker.closing, is_first=lambda: 0 in worker.held()),
     )
-    process.add("measure", worker.measure)
     process.add("keep", lambda: keep_house(worker.pool, SystemClock(), worker.closing))
-    consuming, health = worker.consuming, process.health
-    health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
-    health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
-    health.add("postgres", lambda: consuming.waiting_for)
-    health.add("view", lambda: "building" if worker.freshness.is_building else None)
+    watch(process, worker.consuming, metrics.SERVICE, oldest_seconds=worker.oldest_seconds)
+    process.health.add("view", lambda: "building" if worker.freshness.is_building else None)
 
 
 async def _add_api(

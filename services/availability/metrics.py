@@ -4,7 +4,6 @@ from prometheus_client import Counter, Gauge
 
 from shared.telemetry.metrics import (
     BATCH_MESSAGES,
-    CONSUMER_LAG_MESSAGES,
     MESSAGE_HANDLING_SECONDS,
     PARKED_TOTAL,
 )
@@ -18,7 +17,6 @@ MESSAGES = Counter(
 )
 BATCH_SECONDS = MESSAGE_HANDLING_SECONDS.labels(SERVICE, "batch", "applied")
 BATCH_SIZE = BATCH_MESSAGES.labels(SERVICE)
-LAG = CONSUMER_LAG_MESSAGES.labels(SERVICE)
 PARKED = PARKED_TOTAL
 AGE_SECONDS = Gauge(
     "stocktide_availability_age_seconds", "Age of the view: what was told before is in it."

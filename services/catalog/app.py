@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import logging
 import socket
-from contextlib import suppress
 from hashlib import sha256
 
 from pydantic import SecretStr
@@ -22,14 +21,14 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
-from shared.postgres.connecting import TRANSIENT, LastingConnection, Pool, connect, open_pool
+from shared.kafka.watching import watch
+from shared.postgres.connecting import LastingConnection, Pool, connect, open_pool
 from shared.postgres.measuring import measure
 from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import SettingsError, StackSettings, required
-from shared.runtime.waiting import wait_for_event
-from shared.telemetry.metrics import PARKED_MESSAGES, note_unpublished
+from shared.telemetry.metrics import PARKED_MESSAGES
 
 log = logging.getLogger(__name__)
 
@@ -114,21 +113,11 @@ def _add_consumer(
     def is_first() -> bool:
         return any(tp.partition == 0 for tp in consuming.assigned)
 
-    async def measure_lag() -> None:
-        """Gauges, once a second; they stand while Postgres is away, and the probe says so."""
-        while not await wait_for_event(process.closing, 1.0):
-            metrics.LAG.set(sum(consuming.lag().values()))
-            with suppress(*TRANSIENT):
-                note_unpublished(metrics.SERVICE, await states.oldest_seconds())
-
     process.add("consume", consuming.run)
     process.add("release", releasing.run)
-    process.add("measure", measure_lag)
     gauges = ((PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count),)
     process.add("count", lambda: measure(pool, gauges, process.closing, is_first=is_first))
-    process.health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
-    process.health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
-    process.health.add("postgres", lambda: consuming.waiting_for)
+    watch(process, consuming, metrics.SERVICE, oldest_seconds=states.oldest_seconds)
     return handler
 
 

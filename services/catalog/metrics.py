@@ -4,7 +4,6 @@ from prometheus_client import Counter
 
 from shared.telemetry.metrics import (
     BATCH_MESSAGES,
-    CONSUMER_LAG_MESSAGES,
     MESSAGE_HANDLING_SECONDS,
     PARKED_TOTAL,
 )
@@ -27,4 +26,3 @@ IMPORTS = Counter("stocktide_catalog_imports_total", "Imports settled, by status
 IMPORT_ROWS = Counter(
     "stocktide_catalog_import_rows_total", "Rows of imports by what became of them.", ["fate"]
 )
-LAG = CONSUMER_LAG_MESSAGES.labels(SERVICE)

@@ -29,13 +29,13 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
+from shared.kafka.watching import watch
 from shared.postgres.connecting import Pool, open_pool
 from shared.postgres.measuring import measure as count
 from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import SettingsError, StackSettings, required
-from shared.runtime.waiting import wait_for_event
 from shared.telemetry.metrics import PARKED_MESSAGES
 
 PROTOCOLS: dict[str, Webhooks] = {one.name: one for one in (WOOCOMMERCE, SHOPIFY)}
@@ -175,10 +175,6 @@ def _add_consumer(process: Process, kafka: str, pool: Pool, references: Referenc
         process.closing,
     )  # fmt: skip
 
-    async def measure() -> None:
-        while not await wait_for_event(process.closing, 1.0):
-            metrics.LAG.set(sum(consuming.lag().values()))
-
     gauges = ((PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count),)
 
     def is_first() -> bool:
@@ -186,9 +182,8 @@ def _add_consumer(process: Process, kafka: str, pool: Pool, references: Referenc
 
     process.add("count", lambda: count(pool, gauges, process.closing, is_first=is_first))
     process.add("consume", consuming.run)
-    process.add("measure", measure)
-    process.health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
-    process.health.add("postgres", lambda: consuming.waiting_for)
+    # The HTTP half takes events while Kafka is away: it is ready without its consumer.
+    watch(process, consuming, metrics.SERVICE, is_needed=False)
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge
 
-from shared.telemetry.metrics import CONSUMER_LAG_MESSAGES, PARKED_TOTAL
+from shared.telemetry.metrics import PARKED_TOTAL
 
 SERVICE = "ingestion"
 
@@ -19,7 +19,6 @@ FOLDED = Counter(
     "Kept deliveries by what became of them: folded, waiting, refused.",
     ["fate"],
 )
-LAG = CONSUMER_LAG_MESSAGES.labels(SERVICE)
 PARKED = PARKED_TOTAL
 INBOX = Gauge("stocktide_ingestion_inbox_rows", "Deliveries in the inbox, by status.", ["status"])
 POLLS = Counter(

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -23,8 +22,8 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer, send_all
 from shared.kafka.relaying import Relay
+from shared.kafka.watching import watch
 from shared.postgres.connecting import (
-    TRANSIENT,
     LastingConnection,
     Pool,
     open_pool,
@@ -34,9 +33,7 @@ from shared.postgres.positions import Positions
 from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
-from shared.runtime.waiting import wait_for_event
-from shared.telemetry.health import Health
-from shared.telemetry.metrics import OVERSOLD_UNITS, PARKED_MESSAGES, note_unpublished
+from shared.telemetry.metrics import OVERSOLD_UNITS, PARKED_MESSAGES
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +84,7 @@ async def build_worker(process: Process) -> None:
     telling = partial(send_all, producer)
     republishing = Republishing(pool, telling, clock, process.closing, woken=relay.wake)
     process.add("republish", republishing.run)
-    process.add("measure", lambda: _measure(process.closing, consuming, states))
-    _add_checks(process.health, consuming)
+    watch(process, consuming, metrics.SERVICE, oldest_seconds=states.oldest_seconds)
     process.serve_http(api.probes(process.health), host=stack.host, port=settings.worker_port)
 
 
@@ -123,24 +119,9 @@ def _add_background(
     process.add("count", lambda: measure(pool, gauges, process.closing, is_first=is_first))
 
 
-def _add_checks(health: Health, consuming: Consuming[Reading]) -> None:
-    health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
-    health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
-    health.add("postgres", lambda: consuming.waiting_for)
-
-
 def gathering(lag: int) -> float:
     """Seconds for which the relay lets states gather while the worker is `lag` messages behind."""
     return GATHER_SECONDS if lag > GATHER_FROM_LAG else 0.0
-
-
-async def _measure(
-    closing: asyncio.Event, consuming: Consuming[Reading], states: LedgerStates
-) -> None:
-    while not await wait_for_event(closing, 1.0):
-        metrics.LAG.set(sum(consuming.lag().values()))
-        with suppress(*TRANSIENT):
-            note_unpublished(metrics.SERVICE, await states.oldest_seconds())
 
 
 async def build_api(process: Process) -> None:

@@ -4,7 +4,6 @@ from prometheus_client import Counter
 
 from shared.telemetry.metrics import (
     BATCH_MESSAGES,
-    CONSUMER_LAG_MESSAGES,
     MESSAGE_HANDLING_SECONDS,
     PARKED_TOTAL,
 )
@@ -18,5 +17,4 @@ MESSAGES = Counter(
 )
 BATCH_SECONDS = MESSAGE_HANDLING_SECONDS.labels(SERVICE, "batch", "applied")
 BATCH_SIZE = BATCH_MESSAGES.labels(SERVICE)
-LAG = CONSUMER_LAG_MESSAGES.labels(SERVICE)
 PARKED = PARKED_TOTAL

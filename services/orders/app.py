@@ -20,6 +20,7 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
+from shared.kafka.watching import watch
 from shared.postgres.connecting import TRANSIENT, LastingConnection, open_pool
 from shared.postgres.measuring import measure
 from shared.postgres.positions import Positions
@@ -27,8 +28,7 @@ from shared.runtime.clock import SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
 from shared.runtime.waiting import wait_for_event
-from shared.telemetry.health import Health
-from shared.telemetry.metrics import PARKED_MESSAGES, note_unpublished
+from shared.telemetry.metrics import PARKED_MESSAGES
 
 log = logging.getLogger(__name__)
 
@@ -80,27 +80,17 @@ async def build(process: Process) -> None:
     process.add("redecide", redeciding.run)
     counting = partial(measure, pool, GAUGES, process.closing)
     process.add("count", lambda: counting(is_first=lambda: 0 in own_partitions()))
-    process.add("measure", lambda: _measure(process, consuming, relay, states))
-    _add_checks(process.health, consuming)
+    process.add("count_states", lambda: _count(process, relay, states))
+    watch(process, consuming, metrics.SERVICE, oldest_seconds=states.oldest_seconds)
     application = api.create(pool, lambda ids: handler.replay(pool, ids), process.health)
     process.serve_http(application, host=stack.host, port=settings.port)
 
 
-def _add_checks(health: Health, consuming: Consuming[Reading]) -> None:
-    health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
-    health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
-    health.add("postgres", lambda: consuming.waiting_for)
-
-
-async def _measure(
-    process: Process, consuming: Consuming[Reading], relay: Relay, states: OrdersStates
-) -> None:
+async def _count(process: Process, relay: Relay, states: OrdersStates) -> None:
     """Gauges, once a second; they stand while Postgres is away, and the probe says that it is."""
     while not await wait_for_event(process.closing, 1.0):
-        metrics.LAG.set(sum(consuming.lag().values()))
         metrics.PUBLISHED.set(relay.published)
         with suppress(*TRANSIENT):
-            note_unpublished(metrics.SERVICE, await states.oldest_seconds())
             waiting = await states.waiting()
             for reason in Waits:
                 metrics.WAITING.labels(reason).set(waiting.get(reason, 0))

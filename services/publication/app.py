@@ -20,12 +20,12 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
+from shared.kafka.watching import watch
 from shared.postgres.connecting import Pool, open_pool
 from shared.postgres.positions import Positions
 from shared.runtime.clock import Clock, SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
-from shared.runtime.waiting import wait_for_event
 
 TOPICS = (AVAILABILITY.name, REFERENCE_DATA.name)
 HEARD = (ORDERS.name, ALLOCATIONS.name)
@@ -135,17 +135,10 @@ async def build(process: Process) -> None:
         process.closing,
     )  # fmt: skip
 
-    async def measure() -> None:
-        while not await wait_for_event(process.closing, 1.0):
-            metrics.LAG.set(sum(consuming.lag().values()))
-
     process.add("consume", consuming.run)
     process.add("publish", lambda: engine.run(process.closing))
     process.add("relay", relay.run)
-    process.add("measure", measure)
-    process.health.add("consumer", lambda: None if consuming.is_ready else "no partitions yet")
-    process.health.add("partitions", lambda: "; ".join(consuming.stopped_partitions) or None)
-    process.health.add("postgres", lambda: consuming.waiting_for)
+    watch(process, consuming, metrics.SERVICE)
     application = api.create(store, engine, clock, process.health)
     process.serve_http(application, host=stack.host, port=settings.port)
 

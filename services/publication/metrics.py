@@ -3,10 +3,11 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 from shared.telemetry.metrics import (
-    CONSUMER_LAG_MESSAGES,
     MESSAGE_HANDLING_SECONDS,
     PROPAGATION_SECONDS,
 )
+
+SERVICE = "publication"
 
 PROPAGATION = PROPAGATION_SECONDS
 CALLS = Histogram(
@@ -27,7 +28,6 @@ UNTOLD = Counter(
     "Figures for channels that no connector is configured for.",
 )
 MESSAGES = Counter("stocktide_publication_messages_total", "Messages by their fate.", ["fate"])
-LAG = CONSUMER_LAG_MESSAGES.labels("publication")
 FOLD_SECONDS = MESSAGE_HANDLING_SECONDS.labels("publication", "batch", "applied")
 DRIFT = Counter(
     "stocktide_publication_drift_units_total",

@@ -17,6 +17,7 @@ import asyncpg
 
 from shared.kafka.batches import Batch, Message, Slice
 from shared.postgres.connecting import TRANSIENT, Connection, Pool
+from shared.telemetry.metrics import PARKED_TOTAL
 
 log = logging.getLogger(__name__)
 
@@ -184,6 +185,18 @@ def batch_of(messages: Iterable[ParkedMessage]) -> Batch:
             )
         )  # fmt: skip
     return Batch(slices=tuple(slices))
+
+
+def note_parked(service: str, refusals: Iterable[Refusal]) -> None:
+    """Count and log what a committed transaction of `service` has parked."""
+    for refusal in refusals:
+        PARKED_TOTAL.labels(service, refusal.reason).inc()
+        message = refusal.message
+        log.info(
+            "message parked",
+            extra={"action": "parked", "reason": refusal.reason, "topic": message.topic,
+                   "partition": message.partition, "offset": message.offset},
+        )  # fmt: skip
 
 
 def internal_error(message: Message, error: BaseException) -> Refusal:

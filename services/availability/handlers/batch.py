@@ -1,6 +1,5 @@
 """One batch, one transaction: positions, what was told, the figures that follow from it."""
 
-import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from services.availability import metrics
@@ -19,9 +18,14 @@ from shared.contracts.partitions import partition_for
 from shared.contracts.topics import AVAILABILITY
 from shared.kafka.batches import Batch
 from shared.postgres.connecting import Connection, Pool
-from shared.postgres.parking import UNFENCED, ParkedMessage, Told, batch_of, internal_error
-
-log = logging.getLogger(__name__)
+from shared.postgres.parking import (
+    UNFENCED,
+    ParkedMessage,
+    Told,
+    batch_of,
+    internal_error,
+    note_parked,
+)
 
 
 def partition_of(sku: str) -> int:
@@ -112,14 +116,7 @@ class AvailabilityHandler:
     def _tell(self, decoded: Reading) -> None:
         metrics.MESSAGES.labels("folded").inc(decoded.messages - len(decoded.refusals))
         metrics.MESSAGES.labels("parked").inc(len(decoded.refusals))
-        for refusal in decoded.refusals:
-            metrics.PARKED.labels(metrics.SERVICE, refusal.reason).inc()
-            log.info(
-                "message parked",
-                extra={"action": "parked", "reason": refusal.reason,
-                       "topic": refusal.message.topic, "partition": refusal.message.partition,
-                       "offset": refusal.message.offset},
-            )  # fmt: skip
+        note_parked(metrics.SERVICE, decoded.refusals)
 
 
 def _fold_levels(rows: Rows, decoded: Reading) -> set[str]:

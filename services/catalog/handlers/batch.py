@@ -10,7 +10,14 @@ from services.catalog.repository import records
 from services.catalog.repository.parking import PARKING
 from shared.kafka.batches import Batch
 from shared.postgres.connecting import Connection, Pool
-from shared.postgres.parking import UNFENCED, ParkedMessage, Told, batch_of, internal_error
+from shared.postgres.parking import (
+    UNFENCED,
+    ParkedMessage,
+    Told,
+    batch_of,
+    internal_error,
+    note_parked,
+)
 from shared.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -84,13 +91,6 @@ class CatalogHandler:
                 "records kept",
                 extra={"action": "records_kept", "changed": len(news), "kinds": sorted(set(news))},
             )
-        for refusal in decoded.refusals:
-            metrics.PARKED.labels(metrics.SERVICE, refusal.reason).inc()
-            log.info(
-                "message parked",
-                extra={"action": "parked", "reason": refusal.reason,
-                       "topic": refusal.message.topic, "partition": refusal.message.partition,
-                       "offset": refusal.message.offset},
-            )  # fmt: skip
+        note_parked(metrics.SERVICE, decoded.refusals)
         if "policy" in news:
             self._policies_changed()

@@ -1,6 +1,5 @@
 """One batch, one transaction: positions, movements, lines, anchors, parked messages."""
 
-import logging
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -32,10 +31,8 @@ from services.ledger.repository.republishing import keep as keep_requests
 from shared.contracts.topics import REFERENCE_DATA, REPUBLISHES, STOCK_COMMANDS, STOCK_MOVEMENTS
 from shared.kafka.batches import Batch, Message
 from shared.postgres.connecting import Connection, Pool
-from shared.postgres.parking import Told, internal_error
+from shared.postgres.parking import Told, internal_error, note_parked
 from shared.runtime.clock import Clock
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -260,14 +257,7 @@ class LedgerHandler:
         metrics.MESSAGES.labels("duplicate").inc(outcome.duplicates)
         metrics.MESSAGES.labels("folded").inc(len(read.wanted) + len(read.records))
         metrics.MESSAGES.labels("parked").inc(len(outcome.refusals))
-        for refusal in outcome.refusals:
-            metrics.PARKED.labels(metrics.SERVICE, refusal.reason).inc()
-            log.info(
-                "message parked",
-                extra={"action": "parked", "reason": refusal.reason,
-                       "topic": refusal.message.topic, "partition": refusal.message.partition,
-                       "offset": refusal.message.offset},
-            )  # fmt: skip
+        note_parked(metrics.SERVICE, outcome.refusals)
 
 
 def _is_fresh(fact: Fact, postings: Sequence[Fact], posted: Posted) -> bool:

@@ -13,7 +13,14 @@ from services.orders.repository.folding import Decided
 from services.orders.repository.parking import PARKING
 from shared.kafka.batches import Batch
 from shared.postgres.connecting import Connection, Pool
-from shared.postgres.parking import UNFENCED, ParkedMessage, Told, batch_of, internal_error
+from shared.postgres.parking import (
+    UNFENCED,
+    ParkedMessage,
+    Told,
+    batch_of,
+    internal_error,
+    note_parked,
+)
 from shared.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -108,14 +115,7 @@ class OrdersHandler:
         metrics.MESSAGES.labels("parked").inc(len(decoded.refusals))
         metrics.ORDERS_CHANGED.inc(done.changed)
         metrics.RETURN_MOVEMENTS.inc(done.movements)
-        for refusal in decoded.refusals:
-            metrics.PARKED.labels(metrics.SERVICE, refusal.reason).inc()
-            log.info(
-                "message parked",
-                extra={"action": "parked", "reason": refusal.reason,
-                       "topic": refusal.message.topic, "partition": refusal.message.partition,
-                       "offset": refusal.message.offset},
-            )  # fmt: skip
+        note_parked(metrics.SERVICE, decoded.refusals)
 
 
 def tell_decided(decided: list[Decided], *, cause: str) -> None:
