@@ -17,6 +17,7 @@ from services.availability.handlers.mirroring import Mirror
 from services.availability.handlers.planning import PlanCache
 from services.availability.handlers.reading import Reading
 from services.availability.handlers.recomputing import Recomputing
+from services.availability.handlers.remembering import RowMemory
 from services.availability.handlers.streaming import Stream
 from services.availability.repository.parking import PARKING
 from services.availability.repository.progress import ProgressRows
@@ -95,7 +96,7 @@ class _Worker:
     def committed(self, notes: Sequence[Note]) -> None:
         """What a transaction has left to tell goes out at once, from memory."""
         for note in notes:
-            (self.topic if note.kind == "topic" else self.view).remember(note.row_id, note.states)
+            (self.topic if note.kind == "topic" else self.view).remember(note)
         self.relay.wake()
         self.mirror.wake()
 
@@ -141,7 +142,9 @@ async def _add_worker(
     filling = Filling(progress, lambda messages: send_all(producer, messages), clock, new_id)
     worker.freshness = Freshness(ends, progress, clock, process.closing, filling=filling)
     worker.recomputing = Recomputing(pool, plans, process.closing, committed=worker.committed)
-    worker.relay = Relay(worker.topic, producer, worker.complete, worker.finished)
+    worker.relay = Relay(
+        worker.topic, producer, worker.complete, worker.finished, remembering=worker.topic
+    )
     worker.mirror = Mirror(
         worker.view, progress, worker.held, clock, worker.finished,
         restored=lambda: worker.recomputing.force_sweep("another Postgres"),
@@ -157,7 +160,9 @@ async def _add_worker(
             servers=kafka, group="availability", topics=tuple(topic.name for topic in READ),
             batch_max=lambda: settings.batch_max,
         ),
-        AvailabilityHandler(connection, plans, committed=worker.committed),
+        AvailabilityHandler(
+            connection, plans, RowMemory(clock), committed=worker.committed
+        ),
         Positions(pool, schema="availability", owner=f"{socket.gethostname()}/{new_id()}"),
         clock,
         process.closing,
@@ -199,7 +204,9 @@ async def _add_api(
     process.add("answers", answers.run)
     process.add("listen", listening.run)
     process.health.add("answers", answers.problem)
-    handler = AvailabilityHandler(_no_connection, PlanCache(), committed=_left_to_polling)
+    handler = AvailabilityHandler(
+        _no_connection, PlanCache(), RowMemory(clock), committed=_left_to_polling
+    )
     return api.create(
         answers, stream, pool, process.health, closing, replay=lambda ids: handler.replay(pool, ids)
     )

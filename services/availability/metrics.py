@@ -40,3 +40,7 @@ CACHE_GENERATIONS = Counter(
     "stocktide_availability_cache_generations_total",
     "Generations begun because Redis was wiped, restarted or replaced.",
 )
+OVERTAKEN = Counter(
+    "stocktide_availability_overtaken_total",
+    "Batches decided on remembered rows that somebody had changed since, and decided again.",
+)

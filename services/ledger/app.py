@@ -15,7 +15,7 @@ from services.ledger.handlers.releasing import Releasing
 from services.ledger.handlers.republishing import Republishing
 from services.ledger.repository.measuring import oversold_units
 from services.ledger.repository.parking import PARKING
-from services.ledger.repository.publishing import LedgerStates
+from services.ledger.repository.publishing import LedgerStates, Remembered
 from services.ledger.settings import LedgerSettings
 from shared.contracts.topics import REFERENCE_DATA, REPUBLISHES, STOCK_COMMANDS, STOCK_MOVEMENTS
 from shared.kafka.consuming import Consuming
@@ -53,9 +53,10 @@ async def build_worker(process: Process) -> None:
     process.resources.push_async_callback(connection.close)
     producer = await open_producer(kafka)
     process.resources.push_async_callback(producer.stop)
-    states, consumed = LedgerStates(pool), asyncio.Event()
+    states, remembered, consumed = LedgerStates(pool), Remembered(), asyncio.Event()
     handler = LedgerHandler(
         connection, pool, clock, woken=lambda: relay.wake(), released=lambda: releasing.wake(),
+        left=remembered.remember,
         hold_ahead=timedelta(hours=settings.hold_ahead_hours),
     )  # fmt: skip
     releasing = Releasing(handler, pool, process.closing, sweep_seconds=settings.sweep_seconds)
@@ -74,7 +75,7 @@ async def build_worker(process: Process) -> None:
         return {tp.partition for tp in consuming.assigned if tp.topic == STOCK_MOVEMENTS.name}
 
     relay = Relay(
-        states, producer, own_partitions, consumed,
+        states, producer, own_partitions, consumed, remembering=remembered,
         gather_seconds=lambda: gathering(sum(consuming.lag().values())),
     )  # fmt: skip
 
@@ -133,7 +134,7 @@ async def build_api(process: Process) -> None:
     connection = LastingConnection(dsn, application="stocktide-ledger-worker")
     process.resources.push_async_callback(connection.close)
     handler = LedgerHandler(
-        connection, pool, clock, woken=_nothing, released=_nothing,
+        connection, pool, clock, woken=_nothing, released=_nothing, left=lambda *_: None,
         hold_ahead=timedelta(hours=settings.hold_ahead_hours),
     )  # fmt: skip
     application = api.create(pool, handler, LedgerStates(pool), process.health)

@@ -30,6 +30,7 @@ from shared.runtime.settings import StackSettings, required
 TOPICS = (AVAILABILITY.name, REFERENCE_DATA.name)
 HEARD = (ORDERS.name, ALLOCATIONS.name)
 PATIENCE_SECONDS = 0.5  # from an order's moment of counting until its lane has looked again
+REPORT_SECONDS = 0.25
 
 
 def connector_of(shop: Shop) -> Connector:
@@ -119,7 +120,11 @@ async def build(process: Process) -> None:
     )  # fmt: skip
     store, engine = compose(pool, connectors, clock, owner, options)
     process.resources.push_async_callback(store.close)
-    relay = Relay(Publications(pool, clock.now), producer, lambda: {0}, process.closing)
+    # Nobody waits for the report of a call as one waits for a figure: reports go in larger flights.
+    relay = Relay(
+        Publications(pool, clock.now), producer, lambda: {0}, process.closing,
+        gather_seconds=lambda: REPORT_SECONDS,
+    )  # fmt: skip
     handler = PublicationHandler(store, engine, clock, woken=relay.wake)
     positions = Positions(pool, schema="publication", owner=owner)
     if any(connector.descriptor.can_compare_and_set for connector in connectors.values()):

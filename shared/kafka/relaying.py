@@ -35,12 +35,32 @@ class Publishable(Protocol):
     async def forget(self, rows: Sequence[int]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """Rows of `unpublished` that this process has just committed, and what they say."""
+
+    rows: Sequence[int]
+    messages: Sequence[Outgoing]
+
+
+class Remembering(Protocol):
+    """What a process still knows of its own commits, so that they go out without being read."""
+
+    async def take(self) -> Flight:
+        """What was remembered since the last time; it is forgotten here, and stays in its rows."""
+        ...
+
+
 class Relay:
     """One flight at a time; what became dirty meanwhile goes with the next flight.
 
-    Rows are deleted after acks=all, exactly those that were read: a row that commits later than
+    Rows are deleted after acks=all, exactly those that were told: a row that commits later than
     its number stays, which a watermark would skip. A crash in between publishes again, and
     consumers keep the highest version.
+
+    What this process has committed goes out from memory at once (`remembering`). The rows are read
+    every 50 ms, for those of other processes and whatever was not remembered; before that, those
+    that have been told are deleted, all in one statement.
 
     `gather_seconds` is asked before each flight: a reader that is far behind lets changes of the
     same keys gather, since states that are overtaken at once are of use to nobody.
@@ -55,6 +75,7 @@ class Relay:
         *,
         rows_max: int = 512,
         gather_seconds: Callable[[], float] = lambda: 0.0,
+        remembering: Remembering | None = None,
     ) -> None:
         self._store = store
         self._producer = producer
@@ -62,7 +83,10 @@ class Relay:
         self._closing = closing
         self._rows_max = rows_max
         self._gather_seconds = gather_seconds
+        self._remembering = remembering
         self._woken = asyncio.Event()
+        self._told: list[int] = []
+        self._read_at = float("-inf")
         self.published = 0
 
     def wake(self) -> None:
@@ -74,15 +98,24 @@ class Relay:
         while not self._closing.is_set():
             await wait_for_event(self._woken, POLL_SECONDS)
             self._woken.clear()
-            await self.drain()
+            await self.drain(is_polling=self._is_poll_due())
         await self.drain()
 
-    async def drain(self) -> None:
-        """Fly until nothing is dirty; a dependency that is away ends this round."""
+    def _is_poll_due(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._remembering is None or now - self._read_at >= POLL_SECONDS
+
+    async def drain(self, *, is_polling: bool = True) -> None:
+        """Fly until nothing is dirty; a dependency that is away ends this round. Without
+        `is_polling` only what is remembered goes.
+        """
         try:
-            while await self._fly():
+            while await self._fly(is_polling=is_polling):
                 if (pause := self._gather_seconds()) > 0:
                     await wait_for_event(self._closing, pause)
+                is_polling = is_polling or self._is_poll_due()
+            if is_polling:
+                await self._forget_told()
         except (KafkaError, *TRANSIENT) as error:
             log.warning(
                 "relay could not publish, trying again",
@@ -90,15 +123,37 @@ class Relay:
             )
             await wait_for_event(self._closing, RETRY_SECONDS)
 
-    async def _fly(self) -> bool:
+    async def _fly(self, *, is_polling: bool) -> bool:
+        """One flight from memory, and one from the rows; says whether there was any."""
         partitions = self._partitions()
+        remembered = Flight(rows=(), messages=())
+        if self._remembering is not None:
+            remembered = await self._remembering.take()
+            if partitions:  # else somebody else's, or not to be told yet: their rows stay
+                await self._tell(remembered)
         if not partitions:
             return False
+        if not is_polling:
+            return bool(remembered.rows)
+        return await self._fly_rows(partitions) or bool(remembered.rows)
+
+    async def _fly_rows(self, partitions: Collection[int]) -> bool:
+        self._read_at = asyncio.get_running_loop().time()
+        await self._forget_told()
         dirty = await self._store.unpublished(partitions, self._rows_max)
         if not dirty.rows:
             return False
-        messages = await self._store.latest(dirty.keys)
-        await send_all(self._producer, messages)
-        await self._store.forget(dirty.rows)
-        self.published += len(messages)
+        await self._tell(Flight(rows=dirty.rows, messages=await self._store.latest(dirty.keys)))
+        await self._forget_told()  # else the next reading would find them again
         return True
+
+    async def _tell(self, flight: Flight) -> None:
+        if flight.rows:
+            await send_all(self._producer, flight.messages)
+            self._told += flight.rows
+            self.published += len(flight.messages)
+
+    async def _forget_told(self) -> None:
+        if self._told:
+            await self._store.forget(self._told)
+            self._told = []

@@ -58,6 +58,8 @@ class Mirror:
         self._run_id = ""
         self._generation: int | None = None
         self._beaten_at = float("-inf")
+        self._arrived: list[int] = []
+        self._read_at = float("-inf")
         self._pending: tuple[datetime, int] | None = None
         self.away: str | None = None
 
@@ -80,16 +82,18 @@ class Mirror:
         while not self._closing.is_set():
             await wait_for_event(self._woken, POLL_SECONDS)
             self._woken.clear()
-            await self.turn()
+            await self.turn(is_polling=self._is_poll_due())
         await self.turn()
 
-    async def turn(self) -> None:
-        """Write what is dirty, a slice of a rebuild, and a beat; a dependency away ends it."""
+    async def turn(self, *, is_polling: bool = True) -> None:
+        """Write what is dirty, a slice of a rebuild, and a beat; a dependency away ends it. Without
+        `is_polling` what is dirty is what this process remembers.
+        """
         try:
             if self._generation is None or self._is_beat_due():
                 await self._look()
-            await self._drain()
-            while await self._rebuild_slice() and not self._closing.is_set():
+            await self._drain(is_polling=is_polling)
+            while is_polling and await self._rebuild_slice() and not self._closing.is_set():
                 await self._drain()
             self.away = None
         except (*REDIS_ERRORS, *TRANSIENT) as error:
@@ -169,14 +173,38 @@ class Mirror:
         if not await self._mark.beat(progress.generation, self._run_id, as_of_ms):
             self._generation = None
 
-    async def _drain(self) -> None:
+    async def _drain(self, *, is_polling: bool = True) -> None:
+        """From memory what this process has committed; the rows are read every 50 ms, and before
+        that those that have arrived are deleted.
+        """
         partitions = self._partitions()
         while partitions and self._generation is not None:
-            dirty = await self._states.unpublished(partitions, ROWS_MAX)
-            if not dirty.rows:
+            rows, entries = self._states.take_views()
+            if rows:
+                await self._put(entries)
+                self._arrived += rows
+            is_polling = is_polling or self._is_poll_due()
+            if not (is_polling and await self._drain_rows(partitions)) and not rows:
                 return
-            await self._put(await self._states.views(dirty.keys))
-            await self._states.forget(dirty.rows)
+
+    def _is_poll_due(self) -> bool:
+        return asyncio.get_running_loop().time() - self._read_at >= POLL_SECONDS
+
+    async def _drain_rows(self, partitions: Collection[int]) -> bool:
+        self._read_at = asyncio.get_running_loop().time()
+        await self._forget_arrived()
+        dirty = await self._states.unpublished(partitions, ROWS_MAX)
+        if not dirty.rows:
+            return False
+        await self._put(await self._states.views(dirty.keys))
+        self._arrived += dirty.rows
+        await self._forget_arrived()
+        return True
+
+    async def _forget_arrived(self) -> None:
+        if self._arrived:
+            await self._states.forget(self._arrived)
+            self._arrived = []
 
     async def _rebuild_slice(self) -> bool:
         """Write the next SKUs of a rebuild; says whether there may be more."""

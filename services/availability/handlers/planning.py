@@ -22,7 +22,7 @@ class Plans:
     def __init__(self, reference: Reference, moment: datetime) -> None:
         self.reference = reference
         self._since = moment
-        self._until = min((at for at in boundaries(reference) if at > moment), default=None)
+        self.until = min((at for at in boundaries(reference) if at > moment), default=None)
         self._kept: dict[PlanKey, Plan] = {}
 
     def holds(self, opened: Opened) -> bool:
@@ -30,7 +30,7 @@ class Plans:
         return (
             self.reference.version == opened.policy_version
             and self._since <= opened.at
-            and (self._until is None or opened.at < self._until)
+            and (self.until is None or opened.at < self.until)
         )
 
     def of(self, sku: str, facts: Facts, moment: datetime) -> Plan:
@@ -57,6 +57,11 @@ class PlanCache:
 
     def __init__(self) -> None:
         self._plans: Plans | None = None
+
+    @property
+    def latest(self) -> Plans | None:
+        """Those that the last transaction used."""
+        return self._plans
 
     async def at(self, connection: Connection, opened: Opened) -> Plans:
         """Plans for this transaction, loaded in it when the ones remembered aren't right."""

@@ -39,6 +39,10 @@ class Reading:
     refusals: list[Refusal] = field(default_factory=list)
     messages: int = 0
 
+    @property
+    def is_levels_only(self) -> bool:
+        return not (self.lives or self.records or self.lines or self.answers or self.refusals)
+
 
 async def read(batch: Batch) -> Reading:
     """Read every message; what can't be read is a refusal. Lets others run every 1,000."""

@@ -118,5 +118,5 @@ class Recomputing:
             for row in rows.values():
                 row.stock.shown = {}
         plans = await self._plans.at(connection, opened)
-        changes = compute(rows.values(), plans, opened, inputs_changed=is_forced)
-        return rows, await stock.record(connection, changes)
+        computed = compute(rows.values(), plans, opened, inputs_changed=is_forced)
+        return rows, await stock.record(connection, computed.changes)

@@ -1,12 +1,12 @@
 """What is still to be told: dirty rows, and the latest state of what they name."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from services.availability.repository.messages import State, messages_of
-from services.availability.repository.stock import CHANNEL_BITS
+from services.availability.repository.stock import CHANNEL_BITS, Note
 from shared.kafka.producing import Outgoing
-from shared.kafka.relaying import Dirty
+from shared.kafka.relaying import Dirty, Flight
 from shared.postgres.connecting import Pool
 
 UNPUBLISHED = """
@@ -50,87 +50,101 @@ class ViewEntry(NamedTuple):
     view: bytes
 
 
+class Remembered(NamedTuple):
+    """Rows that were remembered, the keys that they name, and the latest state of each SKU."""
+
+    rows: list[int]
+    keys: set[int]
+    states: dict[int, State]
+
+
 class DirtyStates:
     """The relay's port for one kind of `unpublished` rows: `topic` or `view`.
 
-    What this process has just committed is remembered by the row that names it, so that it goes
+    What this process has just committed is remembered with the row that names it, so that it goes
     out without being read again; rows of others, and all rows after a restart, are read from
-    Postgres. By its row and not by its key: a SKU's next row may be another worker's, and then
-    only Postgres knows what it says.
+    Postgres.
     """
 
     def __init__(self, pool: Pool, *, kind: str) -> None:
         self._pool = pool
         self._kind = kind
         self._channels: dict[int, str] = {}
-        self._fresh: dict[int, Mapping[int, State]] = {}
+        self._fresh: dict[int, Note] = {}
         self._fresh_size = 0
-        self._flight: dict[int, State] = {}
 
-    def remember(self, row_id: int, states: Mapping[int, State]) -> None:
-        """The states (by sku_id) of a row that this process has committed; bounded."""
-        if self._fresh_size + len(states) <= FRESH_MAX:
-            self._fresh[row_id] = states
-            self._fresh_size += len(states)
+    def remember(self, note: Note) -> None:
+        """A row that this process has committed, with its states; bounded."""
+        if self._fresh_size + len(note.states) <= FRESH_MAX:
+            self._fresh[note.row_id] = note
+            self._fresh_size += len(note.states)
 
     def forget_remembered(self) -> None:
         """From now on everything is read from Postgres, until more is remembered."""
-        self._fresh.clear()
-        self._fresh_size = 0
-        self._flight = {}
+        self._fresh, self._fresh_size = {}, 0
+
+    def _take_notes(self) -> Remembered:
+        notes = self._fresh
+        self.forget_remembered()
+        states: dict[int, State] = {}
+        for note in notes.values():
+            for sku_id, state in note.states.items():
+                if sku_id not in states or states[sku_id].version < state.version:
+                    states[sku_id] = state
+        keys = {key for note in notes.values() for key in note.keys}
+        return Remembered(list(notes), keys, states)
+
+    async def take(self) -> Flight:
+        """What was remembered of the topic since the last time, as messages."""
+        rows, keys, states = self._take_notes()
+        return Flight(rows=rows, messages=await self._messages(keys, states))
+
+    def take_views(self) -> tuple[list[int], list[ViewEntry]]:
+        """What was remembered of the view since the last time: the rows, and what they say."""
+        rows, _, states = self._take_notes()
+        return rows, [ViewEntry(s.sku, s.version, s.view) for s in states.values()]
 
     async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
         """Open rows of these partitions, oldest first, and the union of their keys."""
         async with self._pool.acquire(timeout=5) as connection:
             rows = await connection.fetch(UNPUBLISHED, self._kind, list(partitions), limit)
-        keys: set[tuple[str, int]] = set()
-        flight: dict[int, State] = {}
-        unknown: set[int] = set()
-        for row_id, row_keys in rows:
-            keys.update([(self._kind, key) for key in row_keys])
-            states = self._fresh.get(row_id)
-            if states is None:
-                unknown.update(self._skus(row_keys))
-                continue
-            for sku_id, state in states.items():
-                if sku_id not in flight or flight[sku_id].version < state.version:
-                    flight[sku_id] = state
-        self._flight = {sku_id: s for sku_id, s in flight.items() if sku_id not in unknown}
+        for row_id, _ in rows:  # they are read now, and go out as they are read
+            if (note := self._fresh.pop(row_id, None)) is not None:
+                self._fresh_size -= len(note.states)
+        keys = {(self._kind, key) for _, row_keys in rows for key in row_keys}
         return Dirty(rows=[row[0] for row in rows], keys=keys)
 
     async def latest(self, keys: Collection[tuple[str, int]]) -> Sequence[Outgoing]:
         """The figures of these channels and SKUs as they are now, as messages."""
-        wanted: dict[int, list[int]] = {}
-        for _, key in keys:
-            wanted.setdefault(key >> CHANNEL_BITS, []).append(key & (1 << CHANNEL_BITS) - 1)
-        await self._learn_channels({number for numbers in wanted.values() for number in numbers})
-        messages: list[Outgoing] = []
-        for sku_id, state in (await self._states(wanted)).items():
-            names = [self._channels[number] for number in wanted[sku_id]]
-            messages += messages_of(state, names)
-        return messages
+        wanted = {key for _, key in keys}
+        return await self._messages(wanted, await self._read({k >> CHANNEL_BITS for k in wanted}))
 
     async def views(self, keys: Collection[tuple[str, int]]) -> list[ViewEntry]:
         """The views of these SKUs as they are now."""
-        states = await self._states([key for _, key in keys])
+        states = await self._read([key for _, key in keys])
         return [ViewEntry(s.sku, s.version, s.view) for s in states.values()]
 
-    async def _states(self, ids: Collection[int]) -> dict[int, State]:
-        found = {sku_id: self._flight[sku_id] for sku_id in ids if sku_id in self._flight}
-        if len(found) < len(ids):
-            missing = [sku_id for sku_id in ids if sku_id not in found]
-            async with self._pool.acquire(timeout=5) as connection:
-                rows = await connection.fetch(STATES, missing)
-            found.update({row[0]: State(*row[1:]) for row in rows})
-        return found
+    async def _messages(
+        self, keys: Iterable[int], states: Mapping[int, State]
+    ) -> Sequence[Outgoing]:
+        wanted: dict[int, list[int]] = {}
+        for key in keys:
+            wanted.setdefault(key >> CHANNEL_BITS, []).append(key & (1 << CHANNEL_BITS) - 1)
+        await self._learn_channels({number for numbers in wanted.values() for number in numbers})
+        messages: list[Outgoing] = []
+        for sku_id, numbers in wanted.items():
+            messages += messages_of(states[sku_id], [self._channels[n] for n in numbers])
+        return messages
+
+    async def _read(self, ids: Collection[int]) -> dict[int, State]:
+        async with self._pool.acquire(timeout=5) as connection:
+            rows = await connection.fetch(STATES, list(ids))
+        return {row[0]: State(*row[1:]) for row in rows}
 
     async def _learn_channels(self, numbers: Collection[int]) -> None:
         if any(number not in self._channels for number in numbers):
             async with self._pool.acquire(timeout=5) as connection:
                 self._channels = {r[0]: r[1] for r in await connection.fetch(CHANNELS)}
-
-    def _skus(self, keys: Sequence[int]) -> Iterator[int]:
-        return (key >> CHANNEL_BITS if self._kind == "topic" else key for key in keys)
 
     async def views_after(self, sku_id: int, limit: int) -> tuple[int | None, list[ViewEntry]]:
         """The next views in the order of the ids, and the last id; None after the last one."""
@@ -143,8 +157,6 @@ class DirtyStates:
         """Delete exactly the rows whose keys have arrived."""
         async with self._pool.acquire(timeout=5) as connection:
             await connection.execute(FORGET, list(rows))
-        for row_id in rows:
-            self._fresh_size -= len(self._fresh.pop(row_id, ()))
 
     async def oldest_seconds(self) -> dict[str, float]:
         """Age of the oldest open row by kind; an invariant says that it stays under 5 seconds."""

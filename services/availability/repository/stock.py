@@ -170,6 +170,7 @@ class Note:
 
     row_id: int
     kind: str
+    keys: Sequence[int]
     states: Mapping[int, State]
 
 
@@ -183,12 +184,14 @@ async def record(connection: Connection, changes: Changes) -> list[Note]:
     written = await connection.fetch(
         RECORD, c.ids, c.versions, c.unsourced, c.levels, c.views, c.is_topic, c.partitions, c.keys
     )
-    return [_note(row["row_id"], row["kind"], row["keys"], c.states) for row in written]
+    return [note_of(row["row_id"], row["kind"], row["keys"], c.states) for row in written]
 
 
-def _note(row_id: int, kind: str, keys: Sequence[int], states: Mapping[int, State]) -> Note:
+def note_of(row_id: int, kind: str, keys: Sequence[int], states: Mapping[int, State]) -> Note:
+    """The note of a row that was written; `states` are those of the whole transaction."""
     ids = {key >> CHANNEL_BITS for key in keys} if kind == "topic" else keys
-    return Note(row_id=row_id, kind=kind, states={sku_id: states[sku_id] for sku_id in ids})
+    told = {sku_id: states[sku_id] for sku_id in ids}
+    return Note(row_id=row_id, kind=kind, keys=keys, states=told)
 
 
 @dataclass(slots=True)

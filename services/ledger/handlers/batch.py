@@ -1,7 +1,7 @@
 """One batch, one transaction: positions, movements, lines, anchors, parked messages."""
 
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -23,6 +23,7 @@ from services.ledger.handlers.outcome import Outcome
 from services.ledger.handlers.reading import Fact, Facts
 from services.ledger.repository import posting, references
 from services.ledger.repository.closing import horizon, is_too_old
+from services.ledger.repository.messages import LevelState
 from services.ledger.repository.parking import PARKING, ParkedMessage, Refusal
 from services.ledger.repository.posting import NO_FENCE, Columns, FenceArrays, Posted
 from services.ledger.repository.references import Known, LevelKey
@@ -33,6 +34,9 @@ from shared.kafka.batches import Batch, Message
 from shared.postgres.connecting import Connection, Pool
 from shared.postgres.parking import Told, internal_error, note_parked
 from shared.runtime.clock import Clock
+
+# What is far behind lets its states gather, and reads them when they are told.
+ALONE_MAX = 500
 
 
 @dataclass(slots=True)
@@ -72,6 +76,7 @@ class LedgerHandler:
         *,
         woken: Callable[[], None],
         released: Callable[[], None],
+        left: Callable[[Sequence[int], Mapping[int, LevelState]], None],
         hold_ahead: timedelta = timedelta(0),
     ) -> None:
         self._connection = connection
@@ -79,6 +84,7 @@ class LedgerHandler:
         self._clock = clock
         self._woken = woken
         self._released = released
+        self._left = left
         self._hold_ahead = hold_ahead
         self._known = Known()
         self._first_id: UUID | None = None
@@ -90,9 +96,11 @@ class LedgerHandler:
     async def apply(self, batch: Batch, decoded: Reading) -> None:
         """Post the batch behind its fence. Raises Fenced; then nothing has changed."""
         connection = await self._connection()
+        fence = posting.fence_of(batch)
         try:
             with metrics.BATCH_SECONDS.time():
-                outcome = await self._transact(connection, posting.fence_of(batch), decoded)
+                outcome = await self._post_alone(connection, fence, decoded)
+                outcome = outcome or await self._transact(connection, fence, decoded)
         except asyncpg.CheckViolationError:
             await self.learn_horizon()  # its halves are read with what may have changed
             raise
@@ -188,6 +196,20 @@ class LedgerHandler:
         read.columns = read.columns.followed_by(columns)
         read.done += done
 
+    async def _post_alone(
+        self, connection: Connection, fence: FenceArrays, read: Reading
+    ) -> Outcome | None:
+        """A small batch of nothing but movements is one statement, and what it leaves to be told
+        goes out from memory. None when it takes more.
+        """
+        if not _stands_alone(read):
+            return None
+        posted = await posting.post_alone(connection, fence, read.columns)
+        if posted is None:
+            return None
+        self._left(posted.rows, posted.levels)
+        return Outcome(posted=posted.count, duplicates=read.facts.duplicates + posted.stale)
+
     async def _transact(self, connection: Connection, fence: FenceArrays, read: Reading) -> Outcome:
         async with connection.transaction():
             outcome = await self._post(connection, fence, read)
@@ -258,6 +280,17 @@ class LedgerHandler:
         metrics.MESSAGES.labels("folded").inc(len(read.wanted) + len(read.records))
         metrics.MESSAGES.labels("parked").inc(len(outcome.refusals))
         note_parked(metrics.SERVICE, outcome.refusals)
+
+
+def _stands_alone(read: Reading) -> bool:
+    """Nothing but movements of levels that exist, none of which could change an order line."""
+    return (
+        read.concerns_stock
+        and not (read.needs_rows_first or read.rest or read.facts.anchors or read.facts.refusals)
+        and len(read.done) <= ALONE_MAX
+        and not booking.may_raise(read.facts)
+        and not booking.consumers_of(read.done)
+    )
 
 
 def _is_fresh(fact: Fact, postings: Sequence[Fact], posted: Posted) -> bool:

@@ -1,6 +1,8 @@
 """Rows to messages: the states that the ledger publishes."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import asyncpg
 
@@ -15,16 +17,35 @@ SOURCE = "stocktide:ledger"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LineRow = asyncpg.Record
+Balance = tuple[str, str, str, int]  # bucket, owner, what it counts as, units
 
 
-def level_message(row: asyncpg.Record) -> Outgoing:
+class LevelState(NamedTuple):
+    """A level as it is told. `balances` are those of its accounts that are not 0, but for what
+    is sellable and our own.
+    """
+
+    sku: str
+    location: str
+    partition: int
+    version: int
+    sellable: int
+    reserved: int
+    allocated: int
+    anchored_at: datetime | None
+    last_partition: int | None
+    last_offset: int | None
+    balances: Sequence[Balance] | None = None
+
+
+def level_message(level: LevelState) -> Outgoing:
     """The state of one SKU at one location. Own units of buckets that count as sellable are in
     `sellable`, whatever the bucket is called.
     """
-    sellable: int = row["sellable"]
+    sellable = level.sellable
     buckets: dict[str, int] = {}
     others: list[OwnedUnits] = []
-    for bucket, owner, counts_as, quantity in row["balances"] or ():
+    for bucket, owner, counts_as, quantity in level.balances or ():
         if owner != "own":
             others.append(OwnedUnits(owner=owner, bucket=bucket, quantity=quantity))
         else:
@@ -32,16 +53,16 @@ def level_message(row: asyncpg.Record) -> Outgoing:
             if counts_as == "sellable":
                 sellable += quantity
     position = None
-    if row["last_offset"] is not None:
-        position = Position(partition=row["last_partition"], offset=row["last_offset"])
-    level = StockLevel.model_construct(
-        sku=row["sku"], location=row["location"], version=row["version"], sellable=sellable,
-        reserved=row["reserved"], allocated=row["allocated"], buckets=buckets,
+    if level.last_partition is not None and level.last_offset is not None:
+        position = Position(partition=level.last_partition, offset=level.last_offset)
+    state = StockLevel.model_construct(
+        sku=level.sku, location=level.location, version=level.version, sellable=sellable,
+        reserved=level.reserved, allocated=level.allocated, buckets=buckets,
         owned_by_others=tuple(others), ring_fences=(), suspended=False,
-        counted_at=row["anchored_at"], recorded_at=_moment(row["version"]),
+        counted_at=level.anchored_at, recorded_at=_moment(level.version),
         movement_position=position,
     )  # fmt: skip
-    return _outgoing(STOCK_LEVELS, level, row["partition"], row["version"])
+    return _outgoing(STOCK_LEVELS, state, level.partition, level.version)
 
 
 def line_message(row: asyncpg.Record) -> Outgoing:

@@ -1,10 +1,15 @@
 """What the relay reads and forgets: dirty rows, and the latest state of the keys they name."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from services.ledger.repository.messages import LineRow, level_message, line_message
+from services.ledger.repository.messages import (
+    LevelState,
+    LineRow,
+    level_message,
+    line_message,
+)
 from shared.kafka.producing import Outgoing
-from shared.kafka.relaying import Dirty
+from shared.kafka.relaying import Dirty, Flight
 from shared.postgres.connecting import Pool
 
 UNPUBLISHED = """
@@ -49,6 +54,37 @@ group by partition, chunk
 LAST_LEVEL = "select coalesce(max(level_id), 0) from ledger.levels"
 REPUBLISH_SLICE = 20_000
 
+# States remembered for the way out; what is beyond is read from its row.
+REMEMBERED_MAX = 20_000
+
+
+class Remembered:
+    """Levels that this process has just committed, with the rows of `unpublished` that name them.
+
+    Only what one statement has posted by itself is remembered: where more statements follow in the
+    transaction, a level's state is known at its end only.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[int] = []
+        self._levels: dict[int, LevelState] = {}
+
+    def remember(self, rows: Sequence[int], levels: Mapping[int, LevelState]) -> None:
+        """The rows of one commit, and all levels that they name, by level_id; bounded."""
+        if len(self._levels) + len(levels) > REMEMBERED_MAX:
+            return
+        self._rows += rows
+        for level_id, state in levels.items():
+            held = self._levels.get(level_id)
+            if held is None or held.version < state.version:
+                self._levels[level_id] = state
+
+    async def take(self) -> Flight:
+        """What was remembered since the last time, as messages."""
+        rows, levels = self._rows, self._levels
+        self._rows, self._levels = [], {}
+        return Flight(rows=rows, messages=[level_message(state) for state in levels.values()])
+
 
 class LedgerStates:
     """The relay's port to the ledger. One connection of the pool per call, short statements."""
@@ -70,7 +106,8 @@ class LedgerStates:
         messages: list[Outgoing] = []
         async with self._pool.acquire(timeout=5) as connection:
             if levels:
-                messages += map(level_message, await connection.fetch(LEVELS, levels))
+                found = await connection.fetch(LEVELS, levels)
+                messages += [level_message(LevelState(*row)) for row in found]
             if lines:
                 rows: Iterable[LineRow] = await connection.fetch(LINES, lines)
                 messages += map(line_message, rows)

@@ -13,6 +13,7 @@ from services.availability.handlers.batch import AvailabilityHandler
 from services.availability.handlers.mirroring import Mirror
 from services.availability.handlers.planning import PlanCache
 from services.availability.handlers.recomputing import Recomputing
+from services.availability.handlers.remembering import RowMemory
 from services.availability.repository import packing
 from services.availability.repository.progress import ProgressRows
 from services.availability.repository.publishing import DirtyStates
@@ -178,7 +179,7 @@ async def open_bench(
 
     def committed(notes: Sequence[Note]) -> None:
         for note in notes:
-            (topic if note.kind == "topic" else view).remember(note.row_id, note.states)
+            (topic if note.kind == "topic" else view).remember(note)
 
     recomputing = Recomputing(pool, plans, closing, committed=committed)
     mirror = Mirror(
@@ -191,7 +192,9 @@ async def open_bench(
     mirror.attach(strings, mark)
     try:
         yield AvailabilityBench(
-            handler=AvailabilityHandler(batch_connection, plans, committed=committed),
+            handler=AvailabilityHandler(
+                batch_connection, plans, RowMemory(clock), committed=committed
+            ),
             recomputing=recomputing, mirror=mirror, progress=progress, pool=pool,
             positions=Positions(pool, schema="availability", owner="test"),
             strings=strings, mark=mark, clock=clock, topic=topic, partition=partition,

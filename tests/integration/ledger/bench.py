@@ -8,6 +8,7 @@ from pathlib import Path
 
 import services.ledger
 from services.ledger.handlers.batch import LedgerHandler
+from services.ledger.repository.publishing import Remembered
 from shared.contracts.topics import REFERENCE_DATA, STOCK_COMMANDS, STOCK_MOVEMENTS
 from shared.kafka.batches import Message
 from shared.postgres.connecting import Pool, connect, open_pool
@@ -36,6 +37,7 @@ class LedgerBench:
     pool: Pool
     positions: Positions
     clock: ManualClock
+    remembered: Remembered
     claims: dict[str, Claim] = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
     woken: int = 0
@@ -161,14 +163,15 @@ async def open_bench(dsn: str, *, owner: str = "test") -> AsyncIterator[LedgerBe
     async def batch_connection() -> object:
         return connection
 
-    clock = ManualClock(NOON + timedelta(hours=1))
+    clock, remembered = ManualClock(NOON + timedelta(hours=1)), Remembered()
     handler = LedgerHandler(
         batch_connection,  # type: ignore[arg-type]  # the test's one connection
         pool, clock, woken=lambda: None, released=lambda: None,
+        left=remembered.remember,
     )  # fmt: skip
     try:
         yield LedgerBench(
-            handler=handler, pool=pool, clock=clock,
+            handler=handler, pool=pool, clock=clock, remembered=remembered,
             positions=Positions(pool, schema="ledger", owner=owner),
         )  # fmt: skip
     finally:
