@@ -62,8 +62,8 @@ class Relay:
     every 50 ms, for those of other processes and whatever was not remembered; before that, those
     that have been told are deleted, all in one statement.
 
-    `gather_seconds` is asked before each flight: a reader that is far behind lets changes of the
-    same keys gather, since states that are overtaken at once are of use to nobody.
+    `gather_seconds` is asked after each flight and while it lasts: a reader that is far behind lets
+    changes of the same keys gather, since states that are overtaken at once are of use to nobody.
     """
 
     def __init__(
@@ -111,8 +111,7 @@ class Relay:
         """
         try:
             while await self._fly(is_polling=is_polling):
-                if (pause := self._gather_seconds()) > 0:
-                    await wait_for_event(self._closing, pause)
+                await self._gather()
                 is_polling = is_polling or self._is_poll_due()
             if is_polling:
                 await self._forget_told()
@@ -122,6 +121,14 @@ class Relay:
                 extra={"action": "relay_retry", "reason": repr(error)},
             )
             await wait_for_event(self._closing, RETRY_SECONDS)
+
+    async def _gather(self) -> None:
+        """Wait for as long as there is reason to: whoever has caught up tells at once."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        while clock() - begun < self._gather_seconds():
+            if await wait_for_event(self._closing, min(POLL_SECONDS, self._gather_seconds())):
+                return
 
     async def _fly(self, *, is_polling: bool) -> bool:
         """One flight from memory, and one from the rows; says whether there was any."""
