@@ -97,7 +97,7 @@ class _Worker:
         """What a transaction has left to tell goes out at once, from memory."""
         for note in notes:
             (self.topic if note.kind == "topic" else self.view).remember(note)
-        self.relay.wake()
+        self.relay.wake(is_remembered=True)
         self.mirror.wake()
 
     def held(self) -> set[int]:

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 # Two full batches behind, nobody waits for a single state: what is overtaken at once is spared.
 GATHER_FROM_LAG = 20_000
 GATHER_SECONDS = 2.0
+HOLDS_SECONDS = 0.05  # how soon the relay finds what the api has written
 TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name, REPUBLISHES.name)
 
 
@@ -56,7 +57,7 @@ async def build_worker(process: Process) -> None:
     states, remembered, consumed = LedgerStates(pool), Remembered(), asyncio.Event()
     handler = LedgerHandler(
         connection, pool, clock, woken=lambda: relay.wake(), released=lambda: releasing.wake(),
-        left=remembered.remember,
+        left=lambda rows, levels: relay.wake(is_remembered=remembered.remember(rows, levels)),
         hold_ahead=timedelta(hours=settings.hold_ahead_hours),
     )  # fmt: skip
     releasing = Releasing(handler, pool, process.closing, sweep_seconds=settings.sweep_seconds)
@@ -76,6 +77,7 @@ async def build_worker(process: Process) -> None:
 
     relay = Relay(
         states, producer, own_partitions, consumed, remembering=remembered,
+        poll_seconds=HOLDS_SECONDS,
         gather_seconds=lambda: gathering(sum(consuming.lag().values())),
     )  # fmt: skip
 

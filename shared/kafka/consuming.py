@@ -129,7 +129,7 @@ class Consuming(ConsumerRebalanceListener, Generic[Decoded]):  # type: ignore[mi
             rebalance_timeout_ms=10_000,
             max_poll_interval_ms=300_000,
             metadata_max_age_ms=5_000,  # topics made after us are found within seconds
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=500,  # data comes at once; an empty answer costs both sides work
             fetch_max_bytes=options.fetch_bytes * 4,
             max_partition_fetch_bytes=options.fetch_bytes,
         )

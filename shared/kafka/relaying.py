@@ -15,8 +15,9 @@ from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.25
 RETRY_SECONDS = 0.5
+GATHER_STEP_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +60,8 @@ class Relay:
     consumers keep the highest version.
 
     What this process has committed goes out from memory at once (`remembering`). The rows are read
-    every 50 ms, for those of other processes and whatever was not remembered; before that, those
-    that have been told are deleted, all in one statement.
+    every `poll_seconds`, for those of other processes and whatever was not remembered; before
+    that, those that have been told are deleted, all in one statement.
 
     `gather_seconds` is asked after each flight and while it lasts: a reader that is far behind lets
     changes of the same keys gather, since states that are overtaken at once are of use to nobody.
@@ -76,6 +77,7 @@ class Relay:
         rows_max: int = 512,
         gather_seconds: Callable[[], float] = lambda: 0.0,
         remembering: Remembering | None = None,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._store = store
         self._producer = producer
@@ -84,26 +86,31 @@ class Relay:
         self._rows_max = rows_max
         self._gather_seconds = gather_seconds
         self._remembering = remembering
+        self._poll_seconds = poll_seconds
         self._woken = asyncio.Event()
         self._told: list[int] = []
         self._read_at = float("-inf")
         self.published = 0
 
-    def wake(self) -> None:
-        """Called in process after a commit; other processes' rows are found by polling."""
+    def wake(self, *, is_remembered: bool = False) -> None:
+        """Called in process after a commit; other processes' rows are found by polling, and so
+        need not be looked for where all that was committed `is_remembered`.
+        """
+        if not is_remembered:
+            self._read_at = float("-inf")
         self._woken.set()
 
     async def run(self) -> None:
         """Fly until told to close, and once more after that for what the last batch left."""
         while not self._closing.is_set():
-            await wait_for_event(self._woken, POLL_SECONDS)
+            await wait_for_event(self._woken, self._poll_seconds)
             self._woken.clear()
             await self.drain(is_polling=self._is_poll_due())
         await self.drain()
 
     def _is_poll_due(self) -> bool:
         now = asyncio.get_running_loop().time()
-        return self._remembering is None or now - self._read_at >= POLL_SECONDS
+        return self._remembering is None or now - self._read_at >= self._poll_seconds
 
     async def drain(self, *, is_polling: bool = True) -> None:
         """Fly until nothing is dirty; a dependency that is away ends this round. Without
@@ -127,7 +134,9 @@ class Relay:
         clock = asyncio.get_running_loop().time
         begun = clock()
         while clock() - begun < self._gather_seconds():
-            if await wait_for_event(self._closing, min(POLL_SECONDS, self._gather_seconds())):
+            if await wait_for_event(
+                self._closing, min(GATHER_STEP_SECONDS, self._gather_seconds())
+            ):
                 return
 
     async def _fly(self, *, is_polling: bool) -> bool:

@@ -79,7 +79,7 @@ class Listening:
 
     async def _listen(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers, enable_auto_commit=False, fetch_max_wait_ms=100
+            bootstrap_servers=self._servers, enable_auto_commit=False, fetch_max_wait_ms=500
         )
         await consumer.start()
         try:

@@ -22,7 +22,7 @@ from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.25
 BEAT_SECONDS = 0.5
 RETRY_SECONDS = 0.5
 ROWS_MAX = 64
@@ -174,8 +174,8 @@ class Mirror:
             self._generation = None
 
     async def _drain(self, *, is_polling: bool = True) -> None:
-        """From memory what this process has committed; the rows are read every 50 ms, and before
-        that those that have arrived are deleted.
+        """From memory what this process has committed; the rows are read every 250 ms, and
+        before that those that have arrived are deleted.
         """
         partitions = self._partitions()
         while partitions and self._generation is not None:

@@ -76,7 +76,7 @@ class LedgerHandler:
         *,
         woken: Callable[[], None],
         released: Callable[[], None],
-        left: Callable[[Sequence[int], Mapping[int, LevelState]], None],
+        left: Callable[[Sequence[int], Mapping[int, LevelState]], object],
         hold_ahead: timedelta = timedelta(0),
     ) -> None:
         self._connection = connection
@@ -208,7 +208,10 @@ class LedgerHandler:
         if posted is None:
             return None
         self._left(posted.rows, posted.levels)
-        return Outcome(posted=posted.count, duplicates=read.facts.duplicates + posted.stale)
+        return Outcome(
+            posted=posted.count, duplicates=read.facts.duplicates + posted.stale,
+            is_remembered=posted.is_all,
+        )  # fmt: skip
 
     async def _transact(self, connection: Connection, fence: FenceArrays, read: Reading) -> Outcome:
         async with connection.transaction():
@@ -272,7 +275,8 @@ class LedgerHandler:
 
     def _tell(self, read: Reading, outcome: Outcome) -> None:
         """After the commit: wake the relay; look again at what waits for what became known."""
-        self._woken()
+        if not outcome.is_remembered:
+            self._woken()
         if read.records or any(refusal.waits_for for refusal in outcome.refusals):
             self._released()
         metrics.MESSAGES.labels("posted").inc(outcome.posted)

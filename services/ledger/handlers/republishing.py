@@ -21,7 +21,7 @@ from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 SLICE = 20_000
 

@@ -198,13 +198,14 @@ class Posted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedAlone:
     """What the statement did by itself, and what it has left to be told: rows of `unpublished`,
-    and every level that they name, by level_id.
+    and every level that they name, by level_id; `is_all` unless there are rows that must be read.
     """
 
     count: int
     stale: int
     rows: Sequence[int]
     levels: Mapping[int, LevelState]
+    is_all: bool
 
 
 FenceArrays = tuple[list[str], list[int], list[int], list[int], list[int]]
@@ -255,6 +256,7 @@ async def post_alone(
         stale=row["stale"],
         rows=[row_id for partition, row_id in row["rows"] or () if partition not in unknown],
         levels={s[0]: LevelState(*s[1:11]) for s in found if s[3] not in unknown},
+        is_all=not unknown,
     )
 
 

@@ -69,15 +69,18 @@ class Remembered:
         self._rows: list[int] = []
         self._levels: dict[int, LevelState] = {}
 
-    def remember(self, rows: Sequence[int], levels: Mapping[int, LevelState]) -> None:
-        """The rows of one commit, and all levels that they name, by level_id; bounded."""
+    def remember(self, rows: Sequence[int], levels: Mapping[int, LevelState]) -> bool:
+        """The rows of one commit, and all levels that they name, by level_id; bounded: says whether
+        there was room.
+        """
         if len(self._levels) + len(levels) > REMEMBERED_MAX:
-            return
+            return False
         self._rows += rows
         for level_id, state in levels.items():
             held = self._levels.get(level_id)
             if held is None or held.version < state.version:
                 self._levels[level_id] = state
+        return True
 
     async def take(self) -> Flight:
         """What was remembered since the last time, as messages."""

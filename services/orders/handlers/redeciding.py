@@ -17,7 +17,7 @@ from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 RETRY_SECONDS = 0.5
 SLICE = 200
 
@@ -47,7 +47,7 @@ class Redeciding:
         self._noted.set()
 
     async def run(self) -> None:
-        """Work until told to close; looks five times a second for what others have noted."""
+        """Work until told to close; looks twice a second for what others have noted."""
         while not self._closing.is_set():
             self._noted.clear()
             has_more = False
