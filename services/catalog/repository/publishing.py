@@ -8,51 +8,28 @@ from shared.contracts.cloudevents import headers_for
 from shared.contracts.partitions import partition_for
 from shared.contracts.topics import REFERENCE_DATA
 from shared.kafka.producing import Outgoing
-from shared.kafka.relaying import Dirty
 from shared.postgres.connecting import Pool
+from shared.postgres.unpublished import UnpublishedRows
 
 SOURCE = "stocktide:catalog"
 
-UNPUBLISHED = """
-select row_id, kind, keys from catalog.unpublished
-where partition = any($1::integer[]) order by row_id limit $2
-"""
 LATEST = """
 select record_number, kind, record_id, revision, record::text as record, recorded_at
 from catalog.records where record_number = any($1::bigint[]) order by record_number
 """
-FORGET = "delete from catalog.unpublished where row_id = any($1::bigint[])"
-OLDEST = "select coalesce(extract(epoch from now() - min(created_at)), 0) from catalog.unpublished"
 
 
-class CatalogStates:
+class CatalogStates(UnpublishedRows):
     """The relay's port to the catalog. One connection of the pool per call, short statements."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
-        """Open rows, oldest first."""
-        async with self._pool.acquire(timeout=5) as connection:
-            rows = await connection.fetch(UNPUBLISHED, list(partitions), limit)
-        keys = {(row["kind"], key) for row in rows for key in row["keys"]}
-        return Dirty(rows=[row["row_id"] for row in rows], keys=keys)
+        super().__init__(pool, schema="catalog")
 
     async def latest(self, keys: Collection[tuple[str, int]]) -> Sequence[Outgoing]:
         """Records as they stand now, as messages."""
         async with self._pool.acquire(timeout=5) as connection:
             rows = await connection.fetch(LATEST, [key for _, key in keys])
         return [_message(row) for row in rows]
-
-    async def forget(self, rows: Sequence[int]) -> None:
-        """Delete exactly the rows whose keys have been acknowledged."""
-        async with self._pool.acquire(timeout=5) as connection:
-            await connection.execute(FORGET, list(rows))
-
-    async def oldest_seconds(self) -> float:
-        """Age of the oldest unpublished row."""
-        async with self._pool.acquire(timeout=5) as connection:
-            return float(await connection.fetchval(OLDEST))
 
 
 def _message(row: asyncpg.Record) -> Outgoing:

@@ -9,8 +9,8 @@ from shared.contracts.cloudevents import headers_for
 from shared.contracts.orders import Order
 from shared.contracts.topics import ORDERS
 from shared.kafka.producing import Outgoing
-from shared.kafka.relaying import Dirty
 from shared.postgres.connecting import Connection, Pool
+from shared.postgres.unpublished import UnpublishedRows
 
 READ = """
 select order_id, state::text, units::text, refunds::text from ingestion.orders
@@ -32,17 +32,9 @@ select 'order', p.partition, array_agg(told.order_row)
 from told join unnest($1::text[], $6::integer[]) as p(order_id, partition) using (order_id)
 group by p.partition
 """
-UNPUBLISHED = """
-select row_id, kind, keys from ingestion.unpublished
-where partition = any($1::integer[]) order by row_id limit $2
-"""
 LATEST = """
 select channel, state::text, changed_at from ingestion.orders where order_row = any($1::bigint[])
 """
-FORGET = "delete from ingestion.unpublished where row_id = any($1::bigint[])"
-OLDEST = (
-    "select coalesce(extract(epoch from now() - min(created_at)), 0) from ingestion.unpublished"
-)
 
 Units = dict[str, int]  # line → base units
 
@@ -83,18 +75,11 @@ async def write(connection: Connection, orders: Sequence[KeptOrder], now: dateti
     )  # fmt: skip
 
 
-class OrderStates:
+class OrderStates(UnpublishedRows):
     """`Publishable` for the relay: the latest state of every order that has changed."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
-        """Open rows, oldest first, and the union of their keys."""
-        async with self._pool.acquire(timeout=5) as connection:
-            rows = await connection.fetch(UNPUBLISHED, list(partitions), limit)
-        keys = {(row["kind"], key) for row in rows for key in row["keys"]}
-        return Dirty(rows=[row["row_id"] for row in rows], keys=keys)
+        super().__init__(pool, schema="ingestion")
 
     async def latest(self, keys: Collection[tuple[str, int]]) -> Sequence[Outgoing]:
         """The present states as messages."""
@@ -103,16 +88,6 @@ class OrderStates:
         return [
             outgoing(Order.decode(row["state"]), row["channel"], row["changed_at"]) for row in rows
         ]
-
-    async def forget(self, rows: Sequence[int]) -> None:
-        """Delete exactly the rows that Kafka has acknowledged."""
-        async with self._pool.acquire(timeout=5) as connection:
-            await connection.execute(FORGET, list(rows))
-
-    async def oldest_seconds(self) -> float:
-        """Age of the oldest state not yet sent."""
-        async with self._pool.acquire(timeout=5) as connection:
-            return float(await connection.fetchval(OLDEST))
 
 
 def outgoing(order: Order, channel: str, changed_at: datetime) -> Outgoing:

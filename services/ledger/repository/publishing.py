@@ -9,13 +9,10 @@ from services.ledger.repository.messages import (
     line_message,
 )
 from shared.kafka.producing import Outgoing
-from shared.kafka.relaying import Dirty, Flight
+from shared.kafka.relaying import Flight
 from shared.postgres.connecting import Pool
+from shared.postgres.unpublished import UnpublishedRows
 
-UNPUBLISHED = """
-select row_id, kind, keys from ledger.unpublished
-where partition = any($1::integer[]) order by row_id limit $2
-"""
 # Balances are gathered once for all levels, not level by level: most have none.
 LEVELS = """
 select s.sku, lo.location, s.partition, l.version, l.sellable, l.reserved, l.allocated,
@@ -41,8 +38,6 @@ select o.order_id, o.line_id, o.partition, s.sku, o.channel, o.revision, o.wante
 from ledger.order_lines o join ledger.skus s using (sku_id)
 where o.order_line_id = any($1::bigint[])
 """
-FORGET = "delete from ledger.unpublished where row_id = any($1::bigint[])"
-OLDEST = "select coalesce(extract(epoch from now() - min(created_at)), 0) from ledger.unpublished"
 REPUBLISH = """
 insert into ledger.unpublished (kind, partition, keys)
 select 'level', partition, array_agg(level_id) from (
@@ -89,18 +84,11 @@ class Remembered:
         return Flight(rows=rows, messages=[level_message(state) for state in levels.values()])
 
 
-class LedgerStates:
+class LedgerStates(UnpublishedRows):
     """The relay's port to the ledger. One connection of the pool per call, short statements."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
-        """Open rows of these partitions, oldest first, and the union of their keys."""
-        async with self._pool.acquire(timeout=5) as connection:
-            rows = await connection.fetch(UNPUBLISHED, list(partitions), limit)
-        keys = {(row["kind"], key) for row in rows for key in row["keys"]}
-        return Dirty(rows=[row["row_id"] for row in rows], keys=keys)
+        super().__init__(pool, schema="ledger")
 
     async def latest(self, keys: Collection[tuple[str, int]]) -> Sequence[Outgoing]:
         """The present state of each key as a message."""
@@ -115,16 +103,6 @@ class LedgerStates:
                 rows: Iterable[LineRow] = await connection.fetch(LINES, lines)
                 messages += map(line_message, rows)
         return messages
-
-    async def forget(self, rows: Sequence[int]) -> None:
-        """Delete exactly the rows whose keys have been acknowledged."""
-        async with self._pool.acquire(timeout=5) as connection:
-            await connection.execute(FORGET, list(rows))
-
-    async def oldest_seconds(self) -> float:
-        """Age of the oldest unpublished row; an invariant says it stays under five seconds."""
-        async with self._pool.acquire(timeout=5) as connection:
-            return float(await connection.fetchval(OLDEST))
 
     async def republish_all(self) -> int:
         """Mark every level dirty, in slices; returns how many. For a reader that starts empty."""

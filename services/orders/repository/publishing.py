@@ -14,15 +14,11 @@ from shared.contracts.orders import Method
 from shared.contracts.records import Message
 from shared.contracts.topics import STOCK_COMMANDS, STOCK_MOVEMENTS, Topic
 from shared.kafka.producing import Outgoing
-from shared.kafka.relaying import Dirty
 from shared.postgres.connecting import Pool
+from shared.postgres.unpublished import UnpublishedRows
 
 SOURCE = "stocktide:orders"
 
-UNPUBLISHED = """
-select row_id, kind, keys from orders.unpublished
-where partition = any($1::integer[]) order by row_id limit $2
-"""
 # By rising revision: two SKUs of one line may share a partition, and compaction keeps the last.
 COMMANDS = """
 select command_id, order_id, line_id, revision, closed, wish, recorded_at from orders.commands
@@ -32,25 +28,16 @@ MOVEMENTS = """
 select movement_id, value, recorded_at from orders.movements
 where movement_id = any($1::bigint[]) order by movement_id
 """
-FORGET = "delete from orders.unpublished where row_id = any($1::bigint[])"
-OLDEST = "select coalesce(extract(epoch from now() - min(created_at)), 0) from orders.unpublished"
 WAITING = """
 select reason, count(*) as lines from orders.lines where waits_for is not null group by reason
 """
 
 
-class OrdersStates:
+class OrdersStates(UnpublishedRows):
     """The relay's port to orders. One connection of the pool per call, short statements."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
-        """Open rows of these partitions (of orders-v1 and returns-v1), oldest first."""
-        async with self._pool.acquire(timeout=5) as connection:
-            rows = await connection.fetch(UNPUBLISHED, list(partitions), limit)
-        keys = {(row["kind"], key) for row in rows for key in row["keys"]}
-        return Dirty(rows=[row["row_id"] for row in rows], keys=keys)
+        super().__init__(pool, schema="orders")
 
     async def latest(self, keys: Collection[tuple[str, int]]) -> Sequence[Outgoing]:
         """Commands as they stand now, and movements, as messages."""
@@ -60,16 +47,6 @@ class OrdersStates:
             found = await connection.fetch(COMMANDS, commands) if commands else []
             moved = await connection.fetch(MOVEMENTS, movements) if movements else []
         return [*map(command_message, found), *map(movement_message, moved)]
-
-    async def forget(self, rows: Sequence[int]) -> None:
-        """Delete exactly the rows whose keys have been acknowledged."""
-        async with self._pool.acquire(timeout=5) as connection:
-            await connection.execute(FORGET, list(rows))
-
-    async def oldest_seconds(self) -> float:
-        """Age of the oldest unpublished row; an invariant says it stays under five seconds."""
-        async with self._pool.acquire(timeout=5) as connection:
-            return float(await connection.fetchval(OLDEST))
 
     async def waiting(self) -> dict[str, int]:
         """Lines that wait for reference data, by reason."""
