@@ -31,7 +31,12 @@ class Dirty:
 class Publishable(Protocol):
     """The port to a service's `unpublished` rows and its latest states."""
 
-    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty: ...
+    async def unpublished(
+        self, partitions: Collection[int], limit: int, besides: Collection[int] = ()
+    ) -> Dirty:
+        """Open rows of these partitions, oldest first; `besides` those that are remembered."""
+        ...
+
     async def latest(self, keys: Collection[tuple[str, int]]) -> Sequence[Outgoing]: ...
     async def forget(self, rows: Sequence[int]) -> None: ...
 
@@ -46,6 +51,11 @@ class Flight:
 
 class Remembering(Protocol):
     """What a process still knows of its own commits, so that they go out without being read."""
+
+    @property
+    def rows(self) -> Collection[int]:
+        """The rows that are remembered now."""
+        ...
 
     async def take(self) -> Flight:
         """What was remembered since the last time; it is forgotten here, and stays in its rows."""
@@ -156,7 +166,8 @@ class Relay:
     async def _fly_rows(self, partitions: Collection[int]) -> bool:
         self._read_at = asyncio.get_running_loop().time()
         await self._forget_told()
-        dirty = await self._store.unpublished(partitions, self._rows_max)
+        besides = () if self._remembering is None else self._remembering.rows
+        dirty = await self._store.unpublished(partitions, self._rows_max, besides)
         if not dirty.rows:
             return False
         await self._tell(Flight(rows=dirty.rows, messages=await self._store.latest(dirty.keys)))

@@ -7,7 +7,7 @@ from shared.postgres.connecting import Pool
 
 UNPUBLISHED = """
 select row_id, kind, keys from {schema}.unpublished
-where partition = any($1::integer[]) order by row_id limit $2
+where partition = any($1::integer[]) and row_id <> all($3::bigint[]) order by row_id limit $2
 """
 FORGET = "delete from {schema}.unpublished where row_id = any($1::bigint[])"
 OLDEST = "select coalesce(extract(epoch from now() - min(created_at)), 0) from {schema}.unpublished"
@@ -25,10 +25,14 @@ class UnpublishedRows:
         self._forget = FORGET.format(schema=schema)
         self._oldest = OLDEST.format(schema=schema)
 
-    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
-        """Open rows of these partitions, oldest first, and the union of their keys."""
+    async def unpublished(
+        self, partitions: Collection[int], limit: int, besides: Collection[int] = ()
+    ) -> Dirty:
+        """Open rows of these partitions but for those named, oldest first; the union of their
+        keys.
+        """
         async with self._pool.acquire(timeout=5) as connection:
-            rows = await connection.fetch(self._unpublished, list(partitions), limit)
+            rows = await connection.fetch(self._unpublished, list(partitions), limit, list(besides))
         keys = {(row["kind"], key) for row in rows for key in row["keys"]}
         return Dirty(rows=[row["row_id"] for row in rows], keys=keys)
 

@@ -193,7 +193,7 @@ class Mirror:
     async def _drain_rows(self, partitions: Collection[int]) -> bool:
         self._read_at = asyncio.get_running_loop().time()
         await self._forget_arrived()
-        dirty = await self._states.unpublished(partitions, ROWS_MAX)
+        dirty = await self._states.unpublished(partitions, ROWS_MAX, self._states.rows)
         if not dirty.rows:
             return False
         await self._put(await self._states.views(dirty.keys))

@@ -11,7 +11,8 @@ from shared.postgres.connecting import Pool
 
 UNPUBLISHED = """
 select row_id, keys from availability.unpublished
-where kind = $1 and partition = any($2::integer[]) order by row_id limit $3
+where kind = $1 and partition = any($2::integer[]) and row_id <> all($4::bigint[])
+order by row_id limit $3
 """
 STATES = """
 select sku_id, sku, partition, version, levels, view from availability.stock
@@ -74,10 +75,14 @@ class DirtyStates:
         self._fresh_size = 0
 
     def remember(self, note: Note) -> None:
-        """A row that this process has committed, with its states; bounded."""
-        if self._fresh_size + len(note.states) <= FRESH_MAX:
-            self._fresh[note.row_id] = note
-            self._fresh_size += len(note.states)
+        """A row that this process has committed, with its states; bounded: without room all is
+        forgotten and to be read, so that nothing older goes out after it.
+        """
+        if self._fresh_size + len(note.states) > FRESH_MAX:
+            self.forget_remembered()
+            return
+        self._fresh[note.row_id] = note
+        self._fresh_size += len(note.states)
 
     def forget_remembered(self) -> None:
         """From now on everything is read from Postgres, until more is remembered."""
@@ -104,13 +109,21 @@ class DirtyStates:
         rows, _, states = self._take_notes()
         return rows, [ViewEntry(s.sku, s.version, s.view) for s in states.values()]
 
-    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
-        """Open rows of these partitions, oldest first, and the union of their keys."""
+    @property
+    def rows(self) -> Collection[int]:
+        """The rows that are remembered now."""
+        return self._fresh.keys()
+
+    async def unpublished(
+        self, partitions: Collection[int], limit: int, besides: Collection[int] = ()
+    ) -> Dirty:
+        """Open rows of these partitions but for those named, oldest first; the union of their
+        keys.
+        """
         async with self._pool.acquire(timeout=5) as connection:
-            rows = await connection.fetch(UNPUBLISHED, self._kind, list(partitions), limit)
-        for row_id, _ in rows:  # they are read now, and go out as they are read
-            if (note := self._fresh.pop(row_id, None)) is not None:
-                self._fresh_size -= len(note.states)
+            rows = await connection.fetch(
+                UNPUBLISHED, self._kind, list(partitions), limit, list(besides)
+            )
         keys = {(self._kind, key) for _, row_keys in rows for key in row_keys}
         return Dirty(rows=[row[0] for row in rows], keys=keys)
 

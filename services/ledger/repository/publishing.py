@@ -65,10 +65,11 @@ class Remembered:
         self._levels: dict[int, LevelState] = {}
 
     def remember(self, rows: Sequence[int], levels: Mapping[int, LevelState]) -> bool:
-        """The rows of one commit, and all levels that they name, by level_id; bounded: says whether
-        there was room.
+        """The rows of one commit, and all levels that they name, by level_id; bounded: without room
+        all is forgotten and to be read, so that nothing older goes out after it; says so by False.
         """
         if len(self._levels) + len(levels) > REMEMBERED_MAX:
+            self._rows, self._levels = [], {}
             return False
         self._rows += rows
         for level_id, state in levels.items():
@@ -76,6 +77,11 @@ class Remembered:
             if held is None or held.version < state.version:
                 self._levels[level_id] = state
         return True
+
+    @property
+    def rows(self) -> Sequence[int]:
+        """The rows that are remembered now."""
+        return self._rows
 
     async def take(self) -> Flight:
         """What was remembered since the last time, as messages."""

@@ -62,9 +62,11 @@ class Publications:
         self._pool = pool
         self._now = now
 
-    async def unpublished(self, partitions: Collection[int], limit: int) -> Dirty:
+    async def unpublished(
+        self, partitions: Collection[int], limit: int, besides: Collection[int] = ()
+    ) -> Dirty:
         """Rows of any partition: whichever process owns the channel publishes its rows."""
-        del partitions
+        del partitions, besides
         async with self._pool.acquire(timeout=5) as connection:
             rows = await connection.fetch(UNPUBLISHED, limit)
         keys = {("listing", key) for row in rows for key in row["keys"]}

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import pytest
 import pytest_asyncio
 
 from services.availability import metrics
 from services.availability.handlers.remembering import RowMemory
+from services.availability.repository import publishing
 from services.availability.repository.publishing import DirtyStates
 from shared.runtime.clock import ManualClock
 from tests.integration.availability.bench import (
@@ -106,14 +108,28 @@ async def test_what_goes_out_from_memory_is_what_would_have_been_read(
     assert (await states.take()).rows == []
 
 
-async def test_rows_that_were_read_do_not_go_out_from_memory_too(
+async def test_rows_that_go_out_from_memory_are_not_read_too(
     availability: AvailabilityBench,
 ) -> None:
     await availability.levels(a_level("S1", "L1", 7))
+    states = availability.topic
 
-    assert len(await availability.published()) == 1
+    read = await states.unpublished(range(8), 64, states.rows)
+
+    assert read.rows == []
+    assert len((await states.take()).rows) == 1
+
+
+async def test_without_room_all_is_forgotten_so_that_nothing_older_goes_out_after_it(
+    availability: AvailabilityBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "FRESH_MAX", 1)
+    await availability.levels(a_level("S1", "L1", 7))
+
+    await availability.levels(a_level("S1", "L1", 5, version=2))
 
     assert (await availability.topic.take()).rows == []
+    assert len(await availability.published()) == 1
 
 
 async def test_memory_is_bounded_by_the_levels_it_holds(availability: AvailabilityBench) -> None:
