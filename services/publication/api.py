@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.publication.domain.guarding import BlastRadius, Stopped, guard
 from services.publication.domain.wanting import Sorted, sort_out
-from services.publication.engine import Engine
+from services.publication.engine import Engine, Lane
 from services.publication.repository.store import Store
 from shared.runtime.clock import Clock
 from shared.telemetry.health import Health
@@ -36,30 +36,48 @@ class PauseRequest(BaseModel):
     confirm: bool = False
 
 
-def create(store: Store, engine: Engine, clock: Clock, health: Health) -> FastAPI:
-    """The application."""
+def create(
+    store: Store, engine: Engine, clock: Clock, health: Health, parked: APIRouter
+) -> FastAPI:
+    """The application; `parked` are the routes of its parked messages."""
     app = FastAPI(title="Stocktide publication", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
-    app.include_router(_ledger(store))
+    app.include_router(parked)
+    app.include_router(_ledger(store, engine))
     app.include_router(_channels(store, engine, clock))
     app.include_router(_pauses(store, engine, clock))
     return app
 
 
-def _ledger(store: Store) -> APIRouter:
+def _ledger(store: Store, engine: Engine) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/publications")
     async def publications(
         channel: str, sku: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> dict[str, Any]:
-        """How each of the SKU's listings stands, and every attempt, the latest first."""
+        """How each of the SKU's listings stands, and every attempt, the latest first.
+
+        Where units are held back, `hold_back` says how many and why.
+        """
         return {
-            "listings": await store.standing(channel, sku),
+            "listings": await _explained(store, engine, channel, sku),
             "attempts": await store.history(channel, sku, limit),
         }
 
     return router
+
+
+async def _explained(store: Store, engine: Engine, channel: str, sku: str) -> list[dict[str, Any]]:
+    """How each listing stands, and why it is told less than its figure."""
+    rows = await store.standing(channel, sku)
+    if (lane := engine.lanes.get(channel)) is None:
+        return rows
+    found = {
+        one.desired.listing.code: lane.holding.explain(one.desired)
+        for one in await store.listings([row["listing_id"] for row in rows])
+    }
+    return [row | {"hold_back": found.get(row["listing"])} for row in rows]
 
 
 def _channels(store: Store, engine: Engine, clock: Clock) -> APIRouter:
@@ -81,7 +99,9 @@ def _channels(store: Store, engine: Engine, clock: Clock) -> APIRouter:
         _require(engine, channel)
         if await store.is_paused(channel):
             raise HTTPException(409, {"refused": "paused"})
-        resync_id, radius = await _begin_resync(store, channel, is_confirmed=request.confirm)
+        resync_id, radius = await _begin_resync(
+            store, engine, channel, is_confirmed=request.confirm
+        )
         engine.begin_resync(channel)
         return {"resync_id": resync_id, **_numbers(radius)}
 
@@ -97,7 +117,7 @@ def _pauses(store: Store, engine: Engine, clock: Clock) -> APIRouter:
         _require(engine, channel)
         resync_id: int | None = None
         if request.figures is Figures.RESTORE:
-            resync_id, _ = await _begin_resync(store, channel, is_confirmed=request.confirm)
+            resync_id, _ = await _begin_resync(store, engine, channel, is_confirmed=request.confirm)
         await store.pause(channel, resync_id, clock.now())
         engine.begin_resync(channel)
         return {"channel": channel, "figures": request.figures, "resync_id": resync_id}
@@ -114,10 +134,10 @@ def _pauses(store: Store, engine: Engine, clock: Clock) -> APIRouter:
 
 
 async def _begin_resync(
-    store: Store, channel: str, *, is_confirmed: bool
+    store: Store, engine: Engine, channel: str, *, is_confirmed: bool
 ) -> tuple[int, BlastRadius]:
     """A guarded resync's id. Raises 409 while one is running, or when too much would change."""
-    radius = await measure(store, channel)
+    radius = await measure(store, engine.lanes[channel])
     stopped = guard(radius, is_confirmed=is_confirmed)
     if isinstance(stopped, Stopped):
         raise HTTPException(409, {"refused": stopped.rule, **_numbers(radius)})
@@ -127,14 +147,14 @@ async def _begin_resync(
     return resync_id, radius
 
 
-async def measure(store: Store, channel: str) -> BlastRadius:
+async def measure(store: Store, lane: Lane) -> BlastRadius:
     """What telling every listing anew would change, counted slice by slice."""
     listings = changed = zeroed = after = 0
-    while slice_ := await store.listings_after(channel, after, SLICE):
+    while slice_ := await store.listings_after(lane.channel, after, SLICE):
         after = slice_[-1].desired.listing_id
         into = Sorted()
         for one in slice_:
-            sort_out(one.desired, one.channel_mode, into)
+            sort_out(lane.upon(one.desired), one.channel_mode, into)
         listings += len(into.wanted) + len(into.satisfied)
         changed += len(into.wanted)
         zeroed += sum(d.value == 0 for d in into.wanted)

@@ -7,11 +7,24 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.runtime.settings import Settings
 
+LAG_SECONDS_MAX = 900.0
 
-class WooCommerceShop(BaseModel):
-    """How one WooCommerce shop is reached. The key pair comes from its settings page."""
+
+class BlindShop(BaseModel):
+    """A channel that is told a quantity whatever it shows: its next sales are allowed for.
+
+    `hold_back` is how likely the sales on their way to us are covered; 0 holds nothing back.
+    `lag_seconds`, from an order at the shop to its figure, is assumed until it has been measured.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hold_back: float = Field(0.95, ge=0, le=0.9999)
+    lag_seconds: float = Field(5.0, gt=0, le=LAG_SECONDS_MAX)
+
+
+class WooCommerceShop(BlindShop):
+    """How one WooCommerce shop is reached. The key pair comes from its settings page."""
 
     kind: Literal["woocommerce"]
     url: str = Field(pattern=r"^https?://[^\s]+$")
@@ -47,14 +60,12 @@ class ShopifyShop(BaseModel):
     timeout_seconds: float = Field(5.0, gt=0, le=60)
 
 
-class MiraklShop(BaseModel):
+class MiraklShop(BlindShop):
     """How a shop on one Mirakl marketplace is reached, and how often.
 
     The documented limits are one import and one report a minute and one look at a status in 15
     seconds. Shorter intervals are for simulators: a marketplace's operator would object.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["mirakl"]
     url: str = Field(pattern=r"^https?://[^\s]+$")
@@ -67,6 +78,7 @@ class MiraklShop(BaseModel):
     report_seconds: float = Field(61.0, gt=0)
     patience_seconds: float = Field(1_800.0, ge=60)
     timeout_seconds: float = Field(30.0, gt=0, le=60)
+    lag_seconds: float = Field(120.0, gt=0, le=LAG_SECONDS_MAX)
 
 
 Shop = Annotated[WooCommerceShop | ShopifyShop | MiraklShop, Field(discriminator="kind")]
@@ -92,4 +104,11 @@ class PublicationSettings(Settings):
     )  # fmt: skip
     unheard_seconds_max: float = Field(
         900.0, gt=0, description="how long a channel's sale may stay unheard before it is dropped"
+    )
+    demand_seconds: float = Field(
+        600.0, ge=1, le=86_400,
+        description="how long a sale counts as demand where a channel cannot compare",
+    )  # fmt: skip
+    keep_days: int = Field(
+        30, ge=2, le=3_650, description="how long closed attempts and order lines are kept"
     )

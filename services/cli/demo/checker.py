@@ -6,7 +6,7 @@ services: what it knows of them are their tables and keys.
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
@@ -65,8 +65,7 @@ class Books:
 @dataclass(slots=True)
 class Checker:
     """`shelves` and `parcels` are the demo's own bookkeeping: what lies where, what was sent and
-    has come back; None where there is none. `written` are the last quantities that each
-    simulator was told, by entry; `earlier` the orders of runs whose shops are gone.
+    has come back; None where there is none; `earlier` are the orders of runs whose shops are gone.
     """
 
     connection: Connection
@@ -77,7 +76,6 @@ class Checker:
     shelves: Mapping[Place, int] | None = None
     parcels: Parcels | None = None
     earlier: frozenset[str] = frozenset()
-    written: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     async def check(self) -> list[Verdict]:
         """Every invariant, in the order of the design."""
@@ -188,36 +186,14 @@ class Checker:
         for channel, shop in self.shops.items():
             excused = {row["listing"] for row in await self.connection.fetch(sql.EXCUSED, channel)}
             shown = await shop.quantities()
-            own = await self._own_sales(channel, shop)
             found += [
                 f"{channel} {sku}: shows {shown.get(entry)}, should show {figures[sku]}"
                 for sku, entry in self.entries.items()
                 if sku in figures
                 and (shown.get(entry) or 0) != figures[sku]
-                and not self._is_own_sale(channel, entry, shown.get(entry), figures[sku], own)
                 and shop.listing(entry, sku).listing_id not in excused
             ]
         return found
-
-    async def _own_sales(self, channel: str, shop: Shop) -> Mapping[int, int]:
-        """Units of each entry that the shop has sold, where a sale may go unseen by publication."""
-        sold: dict[int, int] = defaultdict(int)
-        if not shop.can_compare and self.written.get(channel):
-            for lines in (await shop.orders()).values():
-                for bought in lines.values():
-                    sold[bought.entry] += bought.wanted
-        return sold
-
-    def _is_own_sale(
-        self, channel: str, entry: int, shown: int | None, figure: int, sold: Mapping[int, int]
-    ) -> bool:
-        """The figure was told, and the shop has counted its own sales down since.
-
-        An order that changes nothing shown (its unit lay behind a buffer) brings no new figure,
-        and a shop that cannot compare is not asked what it shows: it shows less, never more.
-        """
-        told = self.written.get(channel, {}).get(entry)
-        return told == figure and 0 < figure - (shown or 0) <= sold.get(entry, 0)
 
     def _figures_against(self, books: Books, views: Mapping[str, View]) -> Iterable[str]:
         for sku, figure in books.figures().items():

@@ -138,7 +138,6 @@ class Course:
                 for name in {*bench.graded, *self.returned_at_start}
             },
         )
-        self.checker.written = {name: book.shown for name, book in self.watch.books.items()}
         verdicts = await self.checker.check()
         if waiting:
             told = ", ".join(f"{name} {count}" for name, count in waiting.items())

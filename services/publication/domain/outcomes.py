@@ -160,7 +160,9 @@ def read_back(desired: Desired, found: int | None, judging: Judging) -> Conseque
         told = _taken(desired, judging)
         return Consequence(fate=Fate.CONFIRMED, then=Then.SETTLED, desired=told)
     basis = unheard.UNKNOWN
-    if judging.can_compare_and_set and found is not None:
+    if found is not None and not judging.can_compare_and_set:
+        basis = _told_blindly(desired, found, judging)
+    elif found is not None:
         basis = unheard.found_in_doubt(
             desired.basis, desired.value, found, desired.heard, desired.listing.units, judging.at
         )
@@ -170,11 +172,16 @@ def read_back(desired: Desired, found: int | None, judging: Judging) -> Conseque
 
 
 def _taken(desired: Desired, judging: Judging) -> Desired:
-    told = replace(desired, shown=desired.value, failures=0, is_resync=False)
-    if not judging.can_compare_and_set:
-        return told
-    basis = unheard.written(desired.basis, desired.value, desired.heard, judging.at)
-    return replace(told, basis=basis)
+    if judging.can_compare_and_set:
+        basis = unheard.written(desired.basis, desired.value, desired.heard, judging.at)
+    else:
+        basis = _told_blindly(desired, desired.value, judging)
+    return replace(desired, shown=desired.value, failures=0, is_resync=False, basis=basis)
+
+
+def _told_blindly(desired: Desired, shown: int, judging: Judging) -> unheard.Basis:
+    basis = unheard.told_blindly(shown, desired.heard, desired.held, judging.at)
+    return replace(basis, version=desired.version, sold_at=desired.demand.at)
 
 
 def _after_unknown(judging: Judging) -> Then:

@@ -15,7 +15,8 @@ class Heard:
 class Pace:
     """Calls a second with a burst; `per_second` None means that no limit is known.
 
-    The bucket starts empty of bursts: a new owner cannot know what its predecessor has spent.
+    The bucket starts empty of bursts: a new owner cannot know what its predecessor has spent, but
+    for the moment of its last call.
     """
 
     def __init__(self, *, per_second: float | None, burst: float, now: float) -> None:
@@ -34,6 +35,12 @@ class Pace:
         if self._per_second is None:
             return blocked
         return max(blocked, (1.0 - self._tokens) / self._per_second, 0.0)
+
+    def begin_after(self, seconds: float, now: float) -> None:
+        """An earlier owner's last call went so many seconds ago."""
+        self._fill(now)
+        if self._per_second is not None:
+            self._tokens = min(self._tokens, seconds * self._per_second)
 
     def spend(self, now: float) -> None:
         """One call goes."""

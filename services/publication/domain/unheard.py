@@ -30,6 +30,10 @@ class Basis:
     counts those that it did. `floor` is the least that stayed unheard since the moment `since`
     (seconds since 1970), None while all is heard. `begun` is the moment of the first write, which
     compared with nothing.
+
+    Of a channel that cannot compare (`is_blind`) it is known what it was told last, when (`begun`),
+    what had been heard by then, of how many units it was not told (`held`, None where the listing
+    has never sold anything), and of which figure's version and latest counted sale that was.
     """
 
     shown: int | None = None
@@ -39,6 +43,10 @@ class Basis:
     floor: int = 0
     since: float | None = None
     begun: float = 0.0
+    is_blind: bool = False
+    held: int | None = None
+    version: int = 0
+    sold_at: float = 0.0
 
     def __post_init__(self) -> None:
         assert 0 <= self.floor <= self.unheard, self
@@ -76,6 +84,11 @@ def expected(basis: Basis, heard: Heard, units: int) -> int | None:
     have given their units back.
     """
     return None if basis.shown is None else basis.shown - _left(basis, heard).beyond // units
+
+
+def told_blindly(shown: int, heard: Heard, held: int | None = None, now: float = 0.0) -> Basis:
+    """The channel shows this and compares with nothing: what is heard from now on is news."""
+    return Basis(shown=shown, heard=heard, held=held, is_blind=True, begun=now)
 
 
 def written(basis: Basis, value: int, heard: Heard, now: float) -> Basis:

@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import Self
 
 from services.publication.domain import unheard
+from services.publication.domain.holding_back import NO_DEMAND, Demand
 from services.publication.domain.unheard import Basis, Heard
 
 LAST_UNITS_MAX = 3
@@ -72,6 +73,10 @@ class Desired:
     Where the channel compares and sets, `basis` is what was last known of its own sales, `heard`
     the units of them that the figure includes, and `target` the figure's own value, of which
     `value` is what is left after the unheard. `has_waited` says that orders had their time.
+
+    Where it does not, `held` units are held back for sales on their way, by the listing's own
+    `demand` and beyond the `channel_buffer` (base units) that the figure lacks already; None
+    until that is decided.
     """
 
     listing: Listing
@@ -85,6 +90,9 @@ class Desired:
     basis: Basis = unheard.UNKNOWN
     heard: Heard = unheard.NOTHING_HEARD
     has_waited: bool = False
+    held: int | None = None
+    demand: Demand = NO_DEMAND
+    channel_buffer: int = 0
 
     def __post_init__(self) -> None:
         assert self.value >= 0, self
@@ -100,7 +108,12 @@ class Desired:
 
     @property
     def is_certain(self) -> bool:
-        """Nothing has been heard since that should have changed what is shown."""
+        """Nothing has been heard since that should have changed what is shown.
+
+        A channel that cannot compare may have counted down or not: only a call makes sure.
+        """
+        if self.basis.is_blind:
+            return self.basis.heard == self.heard
         return self.basis.shown is None or self.expected == self.basis.shown
 
     @property
@@ -111,9 +124,9 @@ class Desired:
         return unheard.expected(self.basis, self.heard, self.listing.units)
 
     @property
-    def age(self) -> tuple[int, int]:
+    def age(self) -> tuple[int, int, float]:
         """Of two wanted values of a listing, the one with the greater is newer."""
-        return self.version, sum(self.heard)
+        return self.version, sum(self.heard), self.demand.at
 
     @property
     def may_stand(self) -> bool:
@@ -123,6 +136,7 @@ class Desired:
         """
         return (
             not self.has_waited
+            and not self.basis.is_blind
             and self.basis.shown is not None
             and self.shown is not None
             and self.value < self.shown <= self.full
@@ -130,7 +144,7 @@ class Desired:
 
     @property
     def full(self) -> int:
-        """The figure's own value, before anything unheard is taken off."""
+        """The figure's own value, before anything is taken off."""
         return self.value if self.target is None else self.target
 
     def upon(self, shown: int | None, basis: Basis) -> Self:
@@ -138,8 +152,14 @@ class Desired:
         if basis.shown is None and self.target is None:
             return replace(self, shown=shown, basis=basis)
         off = -(-unheard.still_unheard(basis, self.heard) // self.listing.units)
-        value = max(0, self.full - off)
+        value = max(0, self.full - off - (self.held or 0))
+        if self.held is not None:
+            basis = replace(basis, held=self.held)
         return replace(self, shown=shown, basis=basis, target=self.full, value=value)
+
+    def holding(self, held: int) -> Self:
+        """The same wish with so many units held back."""
+        return replace(self, held=held, target=self.full).upon(self.shown, self.basis)
 
     @property
     def is_refused(self) -> bool:

@@ -13,6 +13,7 @@ from services.publication.engine.lane import Lane
 from services.publication.engine.owning import Owning
 from services.publication.repository.attempts import Call, Held, Recorded
 from services.publication.repository.folding import Ownership, Touched
+from services.publication.repository.hearing import COUNTING, Counting
 from services.publication.repository.store import Store
 from shared.postgres.connecting import TRANSIENT
 from shared.runtime.clock import Clock
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 HANDED_SECONDS = 0.1
 DUE_SECONDS = 1.0
 SWEEP_SECONDS = 15.0
+LAGS_SECONDS = 5.0
 SWEEP_MAX = 1_000
 HEARD_MAX = 1_000
 UNHEARD_SECONDS_MAX = 900.0
@@ -62,7 +64,9 @@ class Engine:
         clock: Clock,
         new_call_id: Callable[[], UUID],
         unheard_seconds_max: float = UNHEARD_SECONDS_MAX,
+        counting: Counting = COUNTING,
     ) -> None:
+        self._counting = counting
         self._unheard_seconds_max = unheard_seconds_max
         self._lanes = {name: lane for name, (lane, _) in lanes.items()}
         self._ownings = {name: owning for name, (_, owning) in lanes.items()}
@@ -177,7 +181,7 @@ class Engine:
 
     async def _take_over(self, closing: asyncio.Event) -> None:
         """What other workers folded for channels that are ours, and what time alone changed."""
-        due_at = self._clock.monotonic()
+        due_at = lags_at = self._clock.monotonic()
         sweep_at = due_at + SWEEP_SECONDS
         while not await wait_for_event(closing, HANDED_SECONDS):
             try:
@@ -187,6 +191,10 @@ class Engine:
                     due_at = self._clock.monotonic() + DUE_SECONDS
                     await self._resolve_due()
                     await self._drop_unheard()
+                    await self._look_again()
+                if self._clock.monotonic() >= lags_at:
+                    lags_at = self._clock.monotonic() + LAGS_SECONDS
+                    await self._learn_lags()
                 if self._clock.monotonic() >= sweep_at:
                     sweep_at = self._clock.monotonic() + SWEEP_SECONDS
                     await self._sweep()
@@ -207,9 +215,22 @@ class Engine:
 
     async def _count_heard(self) -> None:
         """Orders that every figure includes by now; whoever owns their channel is told."""
-        comparing = [name for name, lane in self._lanes.items() if lane.compares]
-        if comparing:
-            metrics.HEARD.inc(await self._store.count_heard(comparing, HEARD_MAX))
+        if self._lanes:
+            blind = [name for name, lane in self._lanes.items() if not lane.compares]
+            counted = await self._store.count_heard(
+                list(self._lanes), HEARD_MAX, blind=blind, counting=self._counting
+            )
+            metrics.HEARD.inc(counted)
+
+    async def _learn_lags(self) -> None:
+        """How long orders take from the shop to a figure."""
+        for name, lags in (await self._store.lags(list(self._lanes))).items():
+            self._lanes[name].holding.learn(lags)
+
+    async def _look_again(self) -> None:
+        for lane in self._lanes.values():
+            if lane.is_serving:
+                await lane.look_again()
 
     async def _drop_unheard(self) -> None:
         """What no order has explained for too long was no sale, or will not be heard of."""

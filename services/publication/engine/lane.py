@@ -84,6 +84,12 @@ class Lane(Turning):
         if turn:
             await self.lease.take_turn(turn, None)
 
+    async def look_again(self) -> None:
+        """Tell the listings of which less is held back by now; those alone."""
+        if listing_ids := self.holding.due():
+            found = await self._store.listings(listing_ids)
+            await self.take_in([o for o in found if not self.upon(o.desired).is_satisfied])
+
     async def drop_unheard(self, listing_ids: Sequence[int]) -> None:
         """Forget what no order has explained for too long, and tell the figures without it."""
         touched = await self.lease.listings([n for n in listing_ids if not self.queue.is_busy(n)])

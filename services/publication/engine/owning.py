@@ -26,7 +26,8 @@ class LaneOptions:
     """How long a lease lasts, and how often it is renewed. It must outlive a call's timeout.
 
     An order is heard `heard_after_seconds` after its outcome; what no order explains is dropped
-    after `unheard_seconds_max`.
+    after `unheard_seconds_max`. A sale counts as demand for about `demand_seconds`,
+    and what is older than `keep_seconds` is forgotten.
     """
 
     lease_seconds: float = 9.0
@@ -35,6 +36,8 @@ class LaneOptions:
     load_slice: int = 1_000
     heard_after_seconds: float = 1.0
     unheard_seconds_max: float = 900.0
+    demand_seconds: float = 600.0
+    keep_seconds: float = 30 * 86_400.0
 
     def outliving(self, call_seconds_max: float) -> "LaneOptions":
         """These, with a lease long enough for a channel whose calls may take that long."""
@@ -93,6 +96,8 @@ class Owning:
                 renewing = tasks.create_task(self._renew(epoch))
                 resyncing = tasks.create_task(self._resync(serving))
                 await self._count_spent()
+                await self._keep_pace()
+                await self._learn_lag()
                 await self._recover()
                 await self._load()
                 serving.set()
@@ -126,6 +131,21 @@ class Owning:
         if (budget := self._lane.allowance.budget) is not None:
             today = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
             budget.begin_with(await self._store.spent_today(self._lane.channel, today))
+
+    async def _keep_pace(self) -> None:
+        """Where calls are seconds apart, wait from the last one on, whoever made it."""
+        lane = self._lane
+        per_second = lane.connector.descriptor.calls_per_second
+        if per_second is None or per_second > 1:
+            return
+        seconds = await self._store.seconds_since_call(lane.channel, 1 / per_second)
+        if seconds is not None:
+            lane.traffic.begin_after(seconds, self._clock.monotonic())
+
+    async def _learn_lag(self) -> None:
+        """Before listings are looked at: what is held back rests on it."""
+        name = self._lane.channel
+        self._lane.holding.learn((await self._store.lags([name])).get(name, ()))
 
     async def _recover(self) -> None:
         """Ask on for what was accepted; doubt the rest, once nothing of it is on its way."""
@@ -162,7 +182,7 @@ class Owning:
             lane.channel, after, self._options.load_slice
         ):
             after = slice_[-1].desired.listing_id
-            pending = [one for one in slice_ if not one.desired.is_satisfied]
+            pending = [one for one in slice_ if not lane.upon(one.desired).is_satisfied]
             await lane.take_in([one for one in pending if one.channel_mode is Mode.LIVE])
 
     async def _resync(self, serving: asyncio.Event) -> None:

@@ -40,6 +40,10 @@ class Traffic:
         broken = self._breaker.wait_seconds(now)
         return None if broken is None else max(broken, self._pace.wait_seconds(now))
 
+    def begin_after(self, seconds: float, now: float) -> None:
+        """An earlier owner's last call went so many seconds ago."""
+        self._pace.begin_after(seconds, now)
+
     def begin(self, now: float) -> None:
         """A call goes."""
         self._pace.spend(now)

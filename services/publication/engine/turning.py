@@ -13,6 +13,7 @@ from uuid import UUID
 from services.publication import metrics
 from services.publication.channels import Answer, Connector
 from services.publication.domain.capabilities import require_built
+from services.publication.domain.holding_back import HoldBack
 from services.publication.domain.outcomes import (
     Consequence,
     Fate,
@@ -26,6 +27,7 @@ from services.publication.domain.wanting import Desired, Sorted, sort_out
 from services.publication.engine.allowing import Allowance
 from services.publication.engine.awaiting import Receipts
 from services.publication.engine.comparing import Bases
+from services.publication.engine.holding import Holding
 from services.publication.engine.leasing import Lease, LeaseLost
 from services.publication.engine.measuring import count_fates, measure_call, measure_propagation
 from services.publication.engine.traffic import Traffic
@@ -46,7 +48,8 @@ class Turning:
 
     Raises NotBuilt for a descriptor that asks for what the engine does not do.
     `patience_seconds` is how long what a stale compare found may stand while it is no danger: a
-    little longer than an order takes to be counted as heard.
+    little longer than an order takes to be counted as heard. `hold` says how sure to be of sales
+    on their way where the channel cannot compare; None holds nothing back.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Turning:
         rng: random.Random,
         new_call_id: Callable[[], UUID],
         patience_seconds: float = PATIENCE_SECONDS,
+        hold: HoldBack | None = None,
     ) -> None:
         require_built(channel, connector.descriptor)
         self.channel = channel
@@ -67,6 +71,7 @@ class Turning:
         self._rng = rng
         self._new_call_id = new_call_id
         self._patience_seconds = patience_seconds
+        self.holding = Holding(None if self.compares else hold, clock)
         self.lease = Lease(store, clock)
         self.is_serving = False
         self.acknowledged_at: float | None = None
@@ -82,7 +87,8 @@ class Turning:
         self.outstanding: set[int] = set()
         self.receipts = Receipts(connector, clock, self._rng)
         self._doubts = Doubts(connector, self.traffic, clock)
-        self._bases = Bases(self.channel)
+        self._bases = Bases(self.channel, is_blind=not self.compares)
+        self.holding.begin()
         self._slots: set[asyncio.Task[None]] = set()
         self._reserved = 0
         self._failed: BaseException | None = None
@@ -183,6 +189,8 @@ class Turning:
         if not batch:
             return None
         self.traffic.begin(now)
+        # it may have waited for its turn: what is on its way by now may be another number
+        batch = [self.holding.decide(desired) for desired in batch]
         return Call(call_id=self._new_call_id(), batch=tuple(batch))
 
     def _start(self, work: Awaitable[None]) -> None:
@@ -298,8 +306,9 @@ class Turning:
     def _follow(self, what: Consequence, call_id: UUID, until: float, turn: Turn) -> None:
         desired = what.desired
         self.outstanding.discard(desired.listing_id)
-        if self.compares:
-            self._bases.learn(what)
+        self._bases.learn(what)
+        if desired.basis.held:
+            self.holding.note(desired.listing_id)
         done: Desired | None = None
         match what.then:
             case Then.SETTLED:
@@ -341,7 +350,7 @@ class Turning:
 
     def upon(self, desired: Desired) -> Desired:
         """The wish upon what is known here of its listing's own sales."""
-        return self._bases.upon(desired) if self.compares else desired
+        return self.holding.decide(self._bases.upon(desired))
 
     def _note_satisfied(self, desired: Desired, turn: Turn) -> None:
         self.outstanding.discard(desired.listing_id)

@@ -2,5 +2,6 @@
 
 from services.publication.handlers.folding import PublicationHandler
 from services.publication.handlers.hearing import HearingHandler
+from services.publication.handlers.replaying import Replaying
 
-__all__ = ["HearingHandler", "PublicationHandler"]
+__all__ = ["HearingHandler", "PublicationHandler", "Replaying"]

@@ -1,19 +1,17 @@
 """One batch, one transaction: records and figures folded, attempts opened where a lane is free."""
 
-import logging
 from collections.abc import Callable
 
 from services.publication import metrics
 from services.publication.engine import Engine, Plan
-from services.publication.handlers.reading import Reading, Refusal, read
+from services.publication.handlers.reading import Reading, read
 from services.publication.repository.attempts import Recorded
 from services.publication.repository.folding import FigureColumns, Touched
 from services.publication.repository.store import Store, Transaction
 from shared.kafka.batches import Batch, Fenced
 from shared.postgres.connecting import TRANSIENT
+from shared.postgres.parking import internal_error, note_parked
 from shared.runtime.clock import Clock
-
-log = logging.getLogger(__name__)
 
 
 class PublicationHandler:
@@ -78,8 +76,7 @@ class PublicationHandler:
                     plan.held, plan.calls, plan.settling, plan.shadowed, plan.wanted,
                     self._engine.new_call_id(),
                 )  # fmt: skip
-                if decoded.refusals:
-                    await transaction.park([refusal.row() for refusal in decoded.refusals])
+                await transaction.park(decoded.refusals)
         except BaseException:
             if plan is not None:
                 self._engine.cancel(plan)
@@ -90,11 +87,12 @@ class PublicationHandler:
 
     async def park(self, batch: Batch, error: BaseException) -> None:
         """Keep the batch's one message as `internal_error`, and move past it."""
-        refusal = Refusal.of(next(batch.messages()), error)
+        refusal = internal_error(next(batch.messages()), error)
         async with self._store.transaction() as transaction:
             await transaction.fold_figures(batch, FigureColumns())
-            await transaction.park([refusal.row()])
+            await transaction.park([refusal])
         metrics.MESSAGES.labels("parked").inc()
+        note_parked(metrics.SERVICE, [refusal])
 
     async def _fold(
         self, transaction: Transaction, batch: Batch, decoded: Reading
@@ -114,9 +112,4 @@ class PublicationHandler:
         parked = len(decoded.refusals)
         metrics.MESSAGES.labels("folded").inc(len(batch) - parked)
         metrics.MESSAGES.labels("parked").inc(parked)
-        for refusal in decoded.refusals:
-            log.warning(
-                "message parked",
-                extra={"action": "parked", "reason": refusal.reason,
-                       "topic": refusal.message.topic, "offset": refusal.message.offset},
-            )  # fmt: skip
+        note_parked(metrics.SERVICE, decoded.refusals)

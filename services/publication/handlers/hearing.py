@@ -1,9 +1,10 @@
 """Orders and their outcomes heard: which of a channel's own sales the figures include."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
 from services.publication import metrics
-from services.publication.handlers.reading import Refusal
 from services.publication.repository.folding import FigureColumns
 from services.publication.repository.hearing import LineColumns, OutcomeColumns
 from services.publication.repository.store import Store
@@ -12,6 +13,7 @@ from shared.contracts.orders import FulfilledBy, Order
 from shared.contracts.records import Undecodable
 from shared.contracts.topics import ALLOCATIONS, ORDERS
 from shared.kafka.batches import Batch
+from shared.postgres.parking import internal_error, note_parked
 
 
 @dataclass(slots=True)
@@ -20,6 +22,15 @@ class Heard:
 
     lines: LineColumns = field(default_factory=LineColumns)
     outcomes: OutcomeColumns = field(default_factory=OutcomeColumns)
+
+
+class Line(NamedTuple):
+    """Whose an order line is, and when the shop last changed its order."""
+
+    channel: str
+    listing: str | None
+    sku: str | None
+    changed_at: datetime | None
 
 
 class HearingHandler:
@@ -43,17 +54,18 @@ class HearingHandler:
 
     async def park(self, batch: Batch, error: BaseException) -> None:
         """Keep the batch's one message as `internal_error`, and move past it."""
-        refusal = Refusal.of(next(batch.messages()), error)
+        refusal = internal_error(next(batch.messages()), error)
         async with self._store.transaction() as transaction:
             await transaction.fold_figures(batch, FigureColumns())
-            await transaction.park([refusal.row()])
+            await transaction.park([refusal])
         metrics.MESSAGES.labels("parked").inc()
+        note_parked(metrics.SERVICE, [refusal])
 
 
 def read(batch: Batch) -> Heard:
     """Lines of orders that we fulfil, each once, and the latest outcome of each line."""
     heard = Heard()
-    lines: dict[tuple[str, str], tuple[str, str | None, str | None]] = {}
+    lines: dict[tuple[str, str], Line] = {}
     outcomes: dict[tuple[str, str], Allocation] = {}
     for message in batch.messages():
         topic = ORDERS if message.topic == ORDERS.name else ALLOCATIONS
@@ -62,7 +74,8 @@ def read(batch: Batch) -> Heard:
                 for line in order.lines:
                     if line.fulfilled_by is FulfilledBy.US:
                         key = order.order_id, line.line_id
-                        lines[key] = order.channel, line.listing, line.sku
+                        changed_at = order.updated_at or order.placed_at
+                        lines[key] = Line(order.channel, line.listing, line.sku, changed_at)
             case Allocation() as told:
                 key = told.order_id, told.line_id
                 known = outcomes.get(key)
@@ -76,15 +89,16 @@ def read(batch: Batch) -> Heard:
 
 def _fill(
     heard: Heard,
-    lines: dict[tuple[str, str], tuple[str, str | None, str | None]],
+    lines: dict[tuple[str, str], Line],
     outcomes: dict[tuple[str, str], Allocation],
 ) -> None:
-    for (order_id, line_id), (channel, listing, sku) in lines.items():
+    for (order_id, line_id), line in lines.items():
         heard.lines.orders.append(order_id)
         heard.lines.lines.append(line_id)
-        heard.lines.channels.append(channel)
-        heard.lines.listings.append(listing)
-        heard.lines.skus.append(sku)
+        heard.lines.channels.append(line.channel)
+        heard.lines.listings.append(line.listing)
+        heard.lines.skus.append(line.sku)
+        heard.lines.changed.append(line.changed_at)
     for told in outcomes.values():
         heard.outcomes.orders.append(told.order_id)
         heard.outcomes.lines.append(told.line_id)

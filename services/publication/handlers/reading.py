@@ -1,11 +1,10 @@
 """Bytes to columns: of several states of one key in a batch, the one that counts."""
 
 import json
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from services.publication.repository.folding import FigureColumns
 from services.publication.repository.referring import ReferenceColumns
@@ -13,35 +12,11 @@ from shared.contracts.availability import Availability
 from shared.contracts.records import Undecodable
 from shared.contracts.reference import Channel, Listing, Product
 from shared.contracts.topics import AVAILABILITY, REFERENCE_DATA
-from shared.kafka.batches import Batch, Message
+from shared.kafka.batches import Batch
+from shared.postgres.parking import Refusal
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)  # before every moment a contract can hold
-DETAIL_LENGTH = 4_000
 R = TypeVar("R", Channel, Listing, Product)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A message that cannot be applied, and why."""
-
-    message: Message
-    reason: str
-    detail: str
-
-    @classmethod
-    def of(cls, message: Message, error: BaseException) -> Self:
-        """A message on which a bug was found, with its traceback."""
-        text = "".join(traceback.format_exception(error))[-DETAIL_LENGTH:].replace("\x00", "")
-        return cls(message=message, reason="internal_error", detail=text)
-
-    def row(self) -> tuple[object, ...]:
-        """The columns of `parked`."""
-        m = self.message
-        headers = {name: value.decode("utf-8", "replace") for name, value in m.headers}
-        return (
-            m.topic, m.partition, m.offset, self.reason, self.detail, m.key,
-            json.dumps(headers).replace("\\u0000", "\ufffd"), m.value,
-        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -107,6 +82,7 @@ def _fill_figures(reading: Reading, figures: Mapping[tuple[str, str], Availabili
         columns.versions.append(figure.version)
         columns.available.append(0 if figure.closed else figure.available_to_sell)
         columns.caused.append(figure.computed_at)
+        columns.buffers.append(figure.terms.channel_buffer)
 
 
 def _fill_channels(references: ReferenceColumns, channels: Mapping[str, Channel]) -> None:

@@ -245,7 +245,8 @@ async def take_turn(
         [s[4] for s in told], [s[5] for s in told], [s[6] for s in told],
         [d.listing_id for d in batch], [call.call_id for _ in batch] if call else [],
         [d.version for d in batch], [d.value for d in batch], held.call_seconds_max,
-        [d.is_resync or held.can_compare_and_set for d in batch], [s[7] for s in told],
+        [d.is_resync or not d.is_certain or held.can_compare_and_set for d in batch],
+        [s[7] for s in told],
     )  # fmt: skip
     assert row is not None, "an aggregate gives a row"
     return frozenset(row["opened"] or ()) if row["held"] else None

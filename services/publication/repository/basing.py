@@ -25,8 +25,13 @@ where p.listing_id = i.listing_id
 
 
 def basis_text(basis: Basis) -> str | None:
-    """A basis as it is stored; None leaves what is stored."""
-    return None if basis.shown is None else to_json(asdict(basis)).decode()
+    """A basis as it is stored; None leaves what is stored.
+
+    Of a channel that cannot compare there is nothing to store before a listing's first sale.
+    """
+    if basis.shown is None or (basis.is_blind and basis.held is None and not any(basis.heard)):
+        return None
+    return to_json(asdict(basis)).decode()
 
 
 def basis_of(text: str | None) -> Basis:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
+from services.publication.domain.holding_back import NO_DEMAND, Demand
 from services.publication.domain.unheard import Heard
 from services.publication.domain.wanting import Desired, Listing, Mode, value_for
 from services.publication.repository.basing import basis_of
@@ -23,7 +24,8 @@ FENCE_ONLY = f"with {fence_sql('publication', 1)} select count(*) from gate"  # 
 COLUMNS = """
     l.listing_id, l.channel, l.listing, l.sku, l.ids, l.fulfilled_by, l.units, l.mode, l.is_open,
     coalesce(c.mode, 'off') as channel_mode,
-    p.shown, p.shadow_value, p.refused_version, p.basis, l.heard, l.given_back
+    p.shown, p.shadow_value, p.refused_version, p.basis, l.heard, l.given_back,
+    l.demand, l.demand_at
 """
 
 # Positions first, then leases, then figures in the order of their key: every fold locks in this
@@ -39,18 +41,19 @@ held as materialized (
     order by l.channel for share of l),
 input as materialized (
     select i.* from gate, unnest($6::text[], $7::text[], $8::bigint[], $9::bigint[],
-                                 $10::timestamptz[])
-        as i(channel, sku, version, available, caused_at)),
+                                 $10::timestamptz[], $15::bigint[])
+        as i(channel, sku, version, available, caused_at, channel_buffer)),
 kept as (
-    insert into publication.figures as f (channel, sku, version, available, caused_at)
+    insert into publication.figures as f
+        (channel, sku, version, available, caused_at, channel_buffer)
     select * from input order by channel, sku
     on conflict (channel, sku) do update
         set version = excluded.version, available = excluded.available,
-            caused_at = excluded.caused_at
+            caused_at = excluded.caused_at, channel_buffer = excluded.channel_buffer
         where f.version < excluded.version
-    returning channel, sku, version, available, caused_at),
+    returning channel, sku, version, available, caused_at, channel_buffer),
 touched as materialized (
-    select k.version, k.available, k.caused_at, l.* from kept k
+    select k.version, k.available, k.caused_at, k.channel_buffer, l.* from kept k
     cross join lateral (
         select * from publication.listings l where l.channel = k.channel and l.sku = k.sku
         offset 0) l),  -- a fence for the planner: look up by key, whatever it thinks of the table
@@ -62,7 +65,8 @@ handed as (
     group by channel),
 relaxed as materialized (
     select set_config('synchronous_commit', 'off', true) where $14::boolean)
-select g.is_open as is_open_gate, g.held, g.relaxed, {COLUMNS}, l.version, l.available, l.caused_at
+select g.is_open as is_open_gate, g.held, g.relaxed, {COLUMNS}, l.version, l.available, l.caused_at,
+       l.channel_buffer
 from (select (select count(*) from gate) as is_open, (select count(*) from relaxed) as relaxed,
              (select array_agg(channel) from held) as held) g
 left join touched l on true
@@ -71,7 +75,7 @@ left join publication.published p on p.listing_id = l.listing_id
 """  # noqa: S608  (only the fence's and this module's own SQL is put into the text)
 
 SELECT = f"""
-select {COLUMNS}, f.version, f.available, f.caused_at
+select {COLUMNS}, f.version, f.available, f.caused_at, f.channel_buffer
 from publication.listings l
 join publication.figures f on f.channel = l.channel and f.sku = l.sku
 left join publication.channels c on c.channel = l.channel
@@ -89,7 +93,8 @@ join publication.channels c on c.channel = l.channel and c.mode = 'live'
 join publication.figures f on f.channel = l.channel and f.sku = l.sku
 left join publication.published p on p.listing_id = l.listing_id
 where l.channel = $1 and l.is_open and l.mode = 'live' and l.fulfilled_by <> 'channel'
-  and p.shown is distinct from least($2::bigint, greatest(0, f.available) / l.units)
+  and p.shown is distinct from greatest(0, least($2::bigint, greatest(0, f.available) / l.units)
+                                           - coalesce((p.basis ->> 'held')::bigint, 0))
   and p.refused_version is distinct from f.version
   and p.basis ->> 'since' is null
   and not exists (select from publication.attempts a
@@ -107,6 +112,7 @@ class FigureColumns:
     versions: list[int] = field(default_factory=list)
     available: list[int] = field(default_factory=list)
     caused: list[datetime] = field(default_factory=list)
+    buffers: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +161,7 @@ async def fold_figures(
     rows = await connection.fetch(
         FOLD, *fence, figures.channels, figures.skus, figures.versions, figures.available,
         figures.caused, o.channels, o.epochs, o.connected, ownership is not None,
+        figures.buffers,
     )  # fmt: skip
     if not rows[0]["is_open_gate"]:
         return None
@@ -176,8 +183,14 @@ def touched_of(row: asyncpg.Record, maxima: Maxima) -> Touched:
         listing=listing, version=row["version"], shown=row["shown"],
         value=value_for(row["available"], row["units"], maxima.get(listing.channel)),
         caused_at=row["caused_at"].timestamp(),
-        heard=Heard(row["heard"], row["given_back"]),
+        heard=Heard(row["heard"], row["given_back"]), channel_buffer=row["channel_buffer"],
+        demand=demand_of(row["demand"], row["demand_at"]),
     )  # fmt: skip
     if row["basis"] is not None:
         desired = desired.upon(row["shown"], basis_of(row["basis"]))
     return Touched(desired=desired, channel_mode=Mode(row["channel_mode"]))
+
+
+def demand_of(units: float, at: datetime | None) -> Demand:
+    """A listing's demand as it is stored."""
+    return NO_DEMAND if at is None else Demand(units, at.timestamp())

@@ -1,5 +1,8 @@
 """One owner per channel: a lease row with an epoch, taken, renewed and given back."""
 
+from collections.abc import Sequence
+
+from services.publication.domain.wanting import Desired
 from shared.postgres.connecting import Connection
 
 # A lease that has run out may be taken; the row's lock lets whoever reads under it finish first.
@@ -31,6 +34,11 @@ with ours as materialized (
 delete from publication.handed_over h using ours where h.channel = ours.channel
 returning h.channel, h.listing_ids
 """
+HAND_OVER = """
+insert into publication.handed_over (channel, listing_ids)
+select channel, array_agg(listing_id)
+from unnest($1::text[], $2::integer[]) as i(channel, listing_id) group by channel
+"""
 
 
 async def take_lease(
@@ -59,3 +67,11 @@ async def take_handed(
     for row in await connection.fetch(TAKE_HANDED, channels, epochs):
         found.setdefault(row["channel"], []).extend(row["listing_ids"])
     return found
+
+
+async def hand_over(connection: Connection, desired: Sequence[Desired]) -> None:
+    """Let the channels' owners look at listings again."""
+    if desired:
+        await connection.execute(
+            HAND_OVER, [d.listing.channel for d in desired], [d.listing_id for d in desired]
+        )

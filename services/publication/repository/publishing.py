@@ -37,20 +37,14 @@ where l.channel = $1 and l.sku = $2
 order by a.opened_at desc limit $3
 """
 STANDING = """
-select l.channel, l.listing, l.sku, l.mode, l.fulfilled_by, l.is_open, p.version, p.value,
-       p.status, p.shown, p.sent_at, p.acknowledged_at, p.error_code,
-       f.version as latest_version, f.available
+select l.listing_id, l.channel, l.listing, l.sku, l.mode, l.fulfilled_by, l.is_open, p.version,
+       p.value, p.status, p.shown, p.sent_at, p.acknowledged_at, p.error_code,
+       f.version as latest_version, f.available, f.channel_buffer
 from publication.listings l
 left join publication.published p using (listing_id)
 left join publication.figures f on f.channel = l.channel and f.sku = l.sku
 where l.channel = $1 and l.sku = $2
 order by l.listing_id
-"""
-PARK = """
-insert into publication.parked
-    (topic, partition, kafka_offset, reason, detail, key, headers, value)
-values ($1, $2, $3, $4, $5, $6, $7::jsonb, $8)
-on conflict (topic, partition, kafka_offset) do nothing
 """
 NOT_A_CODE = re.compile(r"[^a-z0-9_.-]")
 

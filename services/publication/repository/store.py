@@ -28,9 +28,11 @@ from services.publication.repository import (
 from services.publication.repository.attempts import Call, Held, Recorded, Turn
 from services.publication.repository.awaiting import OpenAttempt
 from services.publication.repository.folding import Maxima, Touched
+from services.publication.repository.parking import PARKING
 from services.publication.repository.resyncs import Resync
 from shared.kafka.batches import Batch, Fenced
 from shared.postgres.connecting import Connection, Pool
+from shared.postgres.parking import Refusal
 
 if TYPE_CHECKING:  # asyncpg's own classes take no parameter at run time
     from asyncpg.pool import PoolConnectionProxy
@@ -89,9 +91,20 @@ class Transaction:
             self._connection, held, calls, satisfied, shadowed, wanted, shadow_id
         )
 
-    async def park(self, rows: Sequence[tuple[object, ...]]) -> None:
+    async def hear(
+        self, lines: hearing.LineColumns, outcomes: hearing.OutcomeColumns, after_seconds: float
+    ) -> None:
+        """Keep orders and outcomes."""
+        await hearing.tell_lines(self._connection, lines)
+        await hearing.tell_outcomes(self._connection, outcomes, after_seconds)
+
+    async def hand_over(self, desired: Sequence[Desired]) -> None:
+        """Let the channels' owners look at listings again."""
+        await leases.hand_over(self._connection, desired)
+
+    async def park(self, refusals: Sequence[Refusal]) -> None:
         """Keep messages that cannot be applied, each with its reason."""
-        await self._connection.executemany(publishing.PARK, rows)
+        await PARKING.park(self._connection, refusals)
 
 
 # What goes this way looks up a few rows by key in tables that may have been filled a moment ago and
@@ -161,6 +174,10 @@ class Store:
         """Commits at the end, rolls back on any error."""
         async with self._folding.use() as connection, connection.transaction():
             yield Transaction(connection, self._maxima)
+
+    def within(self, connection: Connection) -> Transaction:
+        """Over a connection that somebody else has begun a transaction on."""
+        return Transaction(connection, self._maxima)
 
     async def fold(
         self, batch: Batch, figures: folding.FigureColumns, ownership: folding.Ownership
@@ -232,18 +249,34 @@ class Store:
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
             if not await folding.hold_fence(connection, fence_of(batch)):
                 raise Fenced
-            await hearing.tell_lines(connection, lines)
-            await hearing.tell_outcomes(connection, outcomes, after_seconds)
+            await self.within(connection).hear(lines, outcomes, after_seconds)
 
-    async def count_heard(self, channels: Sequence[str], limit: int) -> int:
-        """Count the order lines that are due; how many."""
+    async def count_heard(
+        self,
+        channels: Sequence[str],
+        limit: int,
+        *,
+        blind: Sequence[str] = (),
+        counting: hearing.Counting = hearing.COUNTING,
+    ) -> int:
+        """Count the order lines that are due, of `blind` channels as those cannot compare."""
         async with self._pool.acquire(timeout=5) as connection:
-            return await hearing.count_heard(connection, channels, limit)
+            return await hearing.count_heard(connection, channels, limit, blind, counting)
+
+    async def lags(self, channels: Sequence[str]) -> dict[str, list[float]]:
+        """What each channel's latest orders took until they counted, the newest first."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await hearing.lags(connection, channels)
 
     async def spent_today(self, channel: str, day: datetime) -> dict[int, int]:
         """How many calls each listing had since the day began."""
         async with self._pool.acquire(timeout=5) as connection:
             return await budgets.spent_since(connection, channel, day)
+
+    async def seconds_since_call(self, channel: str, within_seconds: float) -> float | None:
+        """How long ago the channel was called last; None: not within so many seconds."""
+        async with self._pool.acquire(timeout=5) as connection:
+            return await budgets.seconds_since_call(connection, channel, within_seconds)
 
     async def pause(self, channel: str, first_resync: int | None, now: datetime) -> None:
         """Tell a channel nothing from now on, or from the end of a resync on."""

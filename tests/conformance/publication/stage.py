@@ -19,9 +19,11 @@ import services.publication
 from services.publication.app import call_id
 from services.publication.channels import Connector
 from services.publication.channels.woocommerce import WooCommerce
+from services.publication.domain.holding_back import HoldBack
 from services.publication.engine import Engine, Lane, LaneOptions
 from services.publication.engine.owning import Owning
 from services.publication.handlers import PublicationHandler
+from services.publication.repository.hearing import Counting
 from services.publication.repository.store import Store
 from services.simulators.woocommerce import KEY, SECRET, WooCommerceSimulator
 from shared.contracts.topics import AVAILABILITY, REFERENCE_DATA
@@ -174,16 +176,26 @@ class Stage:
         self.connectors.append(made)
         return self.worker_for(made, options)
 
-    def worker_for(self, connector: Connector, options: LaneOptions = QUICK) -> Worker:
+    def worker_with(self, hold: HoldBack | None, options: LaneOptions = QUICK) -> Worker:
+        """A new process that holds back so much in the shop."""
+        made = a_connector(self.url)
+        self.connectors.append(made)
+        return self.worker_for(made, options, hold)
+
+    def worker_for(
+        self, connector: Connector, options: LaneOptions = QUICK, hold: HoldBack | None = None
+    ) -> Worker:
         """A new process with this connector."""
         clock, name = SystemClock(), f"worker-{len(self.workers)}"
         store = Store(self.pool, {CHANNEL: connector.descriptor.quantity_max})
         patience = options.heard_after_seconds + 0.3
-        lane = Lane(CHANNEL, connector, store, clock, random.Random(7), call_id, patience)
+        lane = Lane(CHANNEL, connector, store, clock, random.Random(7), call_id, patience, hold)
         owning = Owning(lane, store, clock, name, options)
+        memory = 600.0 if hold is None else hold.memory_seconds
         engine = Engine(
-            {CHANNEL: (lane, owning)}, store, clock, call_id, options.unheard_seconds_max
-        )
+            {CHANNEL: (lane, owning)}, store, clock, call_id, options.unheard_seconds_max,
+            Counting(memory_seconds=memory),
+        )  # fmt: skip
         handler = PublicationHandler(store, engine, clock, woken=lambda: None)
         worker = Worker(pool=self.pool, store=store, engine=engine, lane=lane, handler=handler)
         self.workers.append(worker)

@@ -5,6 +5,7 @@ from functools import partial
 
 import httpx
 import pytest
+from fastapi import APIRouter
 
 from services.publication import api
 from services.publication.app import call_id
@@ -98,7 +99,8 @@ async def test_a_product_that_changes_its_category_changes_its_mode(stage: Stage
 
 
 def client_of(worker: Worker) -> httpx.AsyncClient:
-    app = api.create(worker.store, worker.engine, SystemClock(), Health("publication"))
+    health, parked = Health("publication"), APIRouter()
+    app = api.create(worker.store, worker.engine, SystemClock(), health, parked)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
 

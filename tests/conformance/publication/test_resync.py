@@ -1,6 +1,7 @@
 """Full resyncs: guarded, slice by slice, resumed by the next owner, never ahead of live changes."""
 
 import httpx
+from fastapi import APIRouter
 
 from services.publication import api
 from shared.runtime.clock import SystemClock
@@ -29,7 +30,8 @@ async def a_told_shop(stage: Stage, products: int, quantity: int = 10) -> Worker
 
 
 def client_of(worker: Worker) -> httpx.AsyncClient:
-    app = api.create(worker.store, worker.engine, SystemClock(), Health("publication"))
+    health, parked = Health("publication"), APIRouter()
+    app = api.create(worker.store, worker.engine, SystemClock(), health, parked)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
 

@@ -25,6 +25,7 @@ from shared.kafka.producing import Outgoing, open_producer, send_all
 from shared.runtime.infrastructure import Addresses
 from shared.runtime.lifecycle import Process
 from shared.telemetry.health import Health
+from tests.conformance.publication.hearing import an_order, an_outcome
 from tests.conformance.publication.stage import (
     CHANNEL,
     Stage,
@@ -169,3 +170,28 @@ async def test_orders_and_outcomes_on_kafka_are_heard_where_a_channel_compares(
             await eventually(is_counted, seconds=20)
     finally:
         await producer.stop()
+
+
+async def test_a_sale_behind_a_buffer_is_written_back_where_a_channel_cannot_compare(
+    stage: Stage, stack: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await renew_topics(stack.kafka)
+    monkeypatch.setenv("STOCKTIDE_PUBLICATION_HEARD_AFTER_SECONDS", "0.05")
+    stage.shop.stock(1, 1_000)
+    producer: AIOKafkaProducer = await open_producer(stack.kafka)
+    try:
+        async with a_process(stage, stack, monkeypatch):
+            records = [a_channel(), a_listing("SKU-1", "1")]
+            await send_all(producer, [outgoing(REFERENCE_DATA, r) for r in records])
+            await send_all(producer, [outgoing(AVAILABILITY, a_figure("SKU-1", 7, 1))])
+            await eventually(lambda: stage.shown(1) == 7)
+
+            stage.shop.shop.entries[1].stock_quantity = 6
+            order, outcome = an_order("o1", listing="1"), an_outcome("o1")
+            await send_all(producer, [outgoing(ORDERS, order), outgoing(ALLOCATIONS, outcome)])
+
+            await eventually(lambda: stage.shown(1) == 7, seconds=20)
+    finally:
+        await producer.stop()
+
+    assert stage.writes() == [(1, 7), (1, 7)]

@@ -26,6 +26,25 @@ from services.publication.engine.traffic import Traffic
 from tests.unit.publication.builders import wanted
 
 
+@pytest.mark.parametrize(
+    ("per_second", "seconds", "wait"),
+    [
+        pytest.param(1 / 60, 20.0, 40.0, id="the_rest_of_the_minute"),
+        pytest.param(1 / 60, 0.0, 60.0, id="called_this_moment"),
+        pytest.param(1 / 60, 90.0, 0.0, id="long_ago"),
+        pytest.param(None, 0.0, 0.0, id="no_limit_is_known"),
+    ],
+)
+def test_a_pace_goes_on_from_an_earlier_owners_call(
+    per_second: float | None, seconds: float, wait: float
+) -> None:
+    pace = Pace(per_second=per_second, burst=1.0, now=100.0)
+
+    pace.begin_after(seconds, 100.0)
+
+    assert pace.wait_seconds(100.0) == pytest.approx(wait)
+
+
 def test_a_pace_is_kept_and_begins_without_a_burst() -> None:
     pace = Pace(per_second=2.0, burst=5.0, now=0.0)
 

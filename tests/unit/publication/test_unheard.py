@@ -25,6 +25,7 @@ from services.publication.domain.unheard import (
     found,
     found_in_doubt,
     still_unheard,
+    told_blindly,
     written,
 )
 from services.publication.domain.wanting import Desired
@@ -209,8 +210,11 @@ def test_without_a_compare_nothing_is_ever_unheard() -> None:
     lost = consequence(wanted(value=8), Unknown(code="x"), Judging()).desired
     contradicted = read_back(lost, 3, Judging()).desired
 
-    assert told.basis == lost.basis == contradicted.basis == UNKNOWN
+    assert told.basis == replace(told_blindly(8, Heard()), version=1)
+    assert contradicted.basis == replace(told_blindly(3, Heard()), version=1)
+    assert lost.basis == UNKNOWN
     assert (contradicted.value, contradicted.shown) == (8, 3)
+    assert [still_unheard(one.basis, Heard(9)) for one in (told, contradicted)] == [0, 0]
 
 
 @dataclass

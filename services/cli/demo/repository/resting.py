@@ -25,6 +25,13 @@ select (select count(*) from (values
        (select count(*) from ingestion.unpublished) as ingestion,
        (select count(*) from ingestion.inbox where status = 'received') as deliveries,
        (select count(*) from publication.attempts where closed_at is null) as calls,
+       (select count(*) from publication.order_lines o join publication.leases using (channel)
+        where o.due_at is not null) as unheard,
+       (select count(*) from publication.handed_over) as handed_over,
+       (select count(*) from publication.published p join publication.listings l using (listing_id)
+        where l.is_open and l.mode = 'live' and p.status <> 'refused'
+          and coalesce((p.basis ->> 'is_blind')::boolean, true)
+          and coalesce((p.basis -> 'heard' ->> 0)::bigint, 0) <> l.heard) as uncertain,
        (select count(*) from publication.listings l
         join publication.figures f on f.channel = l.channel and f.sku = l.sku
         left join publication.published p using (listing_id)

@@ -63,11 +63,6 @@ class Shop(Protocol):
         """Its protocol waits between two calls, so that its propagation is not compared."""
         ...
 
-    @property
-    def can_compare(self) -> bool:
-        """A write names what it replaces, so that the shop's own sales are seen."""
-        ...
-
     def simulator(self) -> Child:
         """The process that plays it."""
         ...

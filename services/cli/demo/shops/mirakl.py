@@ -30,7 +30,6 @@ class MiraklShop:
     """Our shop on a marketplace of its own port."""
 
     is_paced = True
-    can_compare = False
 
     def __init__(self, channel: str, port: int, first_order: int = 1) -> None:
         self.channel = channel
@@ -54,11 +53,11 @@ class MiraklShop:
         )  # fmt: skip
 
     def publication(self) -> Mapping[str, object]:
-        """Address, key, and the pace of the faster clock."""
+        """Address, key, and the pace of the faster clock; nothing is held back."""
         return {
             "kind": "mirakl", "url": self.url, "api_key": KEY, "import_seconds": MINUTE_SECONDS,
             "status_seconds": STATUS_SECONDS, "report_seconds": MINUTE_SECONDS,
-            "timeout_seconds": CALL_SECONDS_MAX,
+            "timeout_seconds": CALL_SECONDS_MAX, "hold_back": 0,
         }  # fmt: skip
 
     def webhooks(self) -> Mapping[str, object] | None:

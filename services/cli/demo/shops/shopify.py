@@ -27,7 +27,6 @@ class ShopifyShop:
     """One shop on its own port."""
 
     is_paced = False
-    can_compare = True
 
     def __init__(self, channel: str, port: int, first_order: int = 1) -> None:
         self.channel = channel

@@ -33,7 +33,6 @@ class WooShop:
     """One shop on its own port."""
 
     is_paced = False
-    can_compare = False
 
     def __init__(self, channel: str, port: int, first_order: int = 1) -> None:
         self.channel = channel
@@ -58,8 +57,10 @@ class WooShop:
         )  # fmt: skip
 
     def publication(self) -> Mapping[str, object]:
-        """Address and key pair."""
-        return {"kind": "woocommerce", "url": self.url, "key": KEY, "secret": SECRET}
+        """Address and key pair. Nothing is held back: the demo compares figures to the unit."""
+        return {
+            "kind": "woocommerce", "url": self.url, "key": KEY, "secret": SECRET, "hold_back": 0,
+        }  # fmt: skip
 
     def webhooks(self) -> Mapping[str, object] | None:
         """The secret that signs them."""

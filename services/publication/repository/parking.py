@@ -1,0 +1,5 @@
+"""The parked messages of publication."""
+
+from shared.postgres.parking import Parking
+
+PARKING = Parking("publication")
