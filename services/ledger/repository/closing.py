@@ -117,14 +117,21 @@ async def attached_before(connection: Connection, first_month: date) -> list[dat
 
 
 async def close_slice(connection: Connection, month: date, levels: int) -> bool:
-    """Write the balances of the next levels at the end of a month; says whether there are more."""
+    """Write the balances of the next levels at the end of a month; says whether there are more.
+
+    The month is held before its table is touched, in the order of `detach`: who reads the table
+    first and then waits for the month waits for whoever detaches that table, and he for him.
+    """
     await connection.execute(BEGIN, month)
-    closed_to: int = await connection.fetchval(CLOSED_TO, month)
-    last: int = await connection.fetchval(LAST_LEVEL)
-    if closed_to >= last:
-        return False
-    statement = CLOSE.format(table=table_of(month))
-    await connection.execute(statement, month, closed_to, closed_to + levels)
+    async with connection.transaction():
+        if not await connection.fetchval(HOLD_MONTH, month):
+            return False
+        closed_to: int = await connection.fetchval(CLOSED_TO, month)
+        last: int = await connection.fetchval(LAST_LEVEL)
+        if closed_to >= last:
+            return False
+        statement = CLOSE.format(table=table_of(month))
+        await connection.execute(statement, month, closed_to, closed_to + levels)
     return True
 
 
