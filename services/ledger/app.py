@@ -9,10 +9,13 @@ from functools import partial
 
 from services.ledger import api, metrics
 from services.ledger.handlers.batch import LedgerHandler, Reading
+from services.ledger.handlers.expiring import Expiring
 from services.ledger.handlers.falling_due import FallingDue
+from services.ledger.handlers.holding import Holding
 from services.ledger.handlers.maintaining import Maintaining
 from services.ledger.handlers.releasing import Releasing
 from services.ledger.handlers.republishing import Republishing
+from services.ledger.handlers.timing import DatabaseClock
 from services.ledger.repository.measuring import oversold_units
 from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import LedgerStates, Remembered
@@ -30,7 +33,7 @@ from shared.postgres.connecting import (
 )
 from shared.postgres.measuring import measure
 from shared.postgres.positions import Positions
-from shared.runtime.clock import SystemClock, new_id
+from shared.runtime.clock import Clock, SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
 from shared.runtime.settings import StackSettings, required
 from shared.telemetry.metrics import OVERSOLD_UNITS, PARKED_MESSAGES
@@ -61,9 +64,13 @@ async def build_worker(process: Process) -> None:
         hold_ahead=timedelta(hours=settings.hold_ahead_hours),
     )  # fmt: skip
     releasing = Releasing(handler, pool, process.closing, sweep_seconds=settings.sweep_seconds)
+    expiring = _expiring(process, pool, clock, woken=lambda: relay.wake())
     reading = ConsumerOptions(
-        servers=kafka, group="ledger", topics=TOPICS, batch_max=lambda: settings.batch_max
-    )
+        servers=kafka, group="ledger", topics=TOPICS,
+        batch_max=lambda: (
+            settings.batch_max_with_holds if expiring.has_company() else settings.batch_max
+        ),
+    )  # fmt: skip
     consuming = Consuming(
         reading,
         handler,
@@ -99,6 +106,15 @@ async def _consume(consuming: Consuming[Reading], relay: Relay, consumed: asynci
     finally:
         consumed.set()
         await relaying
+
+
+def _expiring(process: Process, pool: Pool, clock: Clock, *, woken: Callable[[], None]) -> Expiring:
+    """Holds that end, by the database's clock."""
+    held_by = DatabaseClock(pool, clock, process.closing)
+    expiring = Expiring(pool, held_by, process.closing, woken=woken)
+    process.add("clock", held_by.run)
+    process.add("expire", expiring.run)
+    return expiring
 
 
 def _add_background(
@@ -139,7 +155,13 @@ async def build_api(process: Process) -> None:
         connection, pool, clock, woken=_nothing, released=_nothing, left=lambda *_: None,
         hold_ahead=timedelta(hours=settings.hold_ahead_hours),
     )  # fmt: skip
-    application = api.create(pool, handler, LedgerStates(pool), process.health)
+    held_by = DatabaseClock(pool, clock, process.closing)
+    holding = Holding(
+        pool, held_by, process.closing, woken=_nothing, ttl_seconds=settings.hold_seconds
+    )
+    process.add("hold", holding.run)
+    process.add("clock", held_by.run)
+    application = api.create(pool, handler, LedgerStates(pool), holding, process.health)
     process.serve_http(application, host=stack.host, port=settings.api_port)
 
 

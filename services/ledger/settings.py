@@ -23,6 +23,9 @@ class LedgerSettings(Settings):
     hold_ahead_hours: float = Field(
         0.0, ge=0, description="how long before it is wanted a line for later holds units"
     )
+    hold_seconds: float = Field(
+        900.0, gt=0, le=31_536_000, description="how long a hold lasts that doesn't say"
+    )
     keep_months: int = Field(
         0, ge=0, description="months of movements kept beside the present one; 0: all of them"
     )

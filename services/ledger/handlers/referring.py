@@ -1,20 +1,22 @@
-"""Reference data as the ledger needs it: which SKUs, locations and sources exist."""
+"""Reference data as the ledger needs it: what exists, and the terms that requests meet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.ledger.repository import references
+from services.ledger.handlers.terming import kept_of
+from services.ledger.repository import references, terms
 from services.ledger.repository.parking import Refusal
 from shared.contracts.partitions import partition_for
 from shared.contracts.partners import Source
-from shared.contracts.places import Location
+from shared.contracts.places import Channel, Location
+from shared.contracts.policies import Policy
 from shared.contracts.products import Product
 from shared.contracts.records import Undecodable
 from shared.contracts.topics import REFERENCE_DATA, STOCK_MOVEMENTS
 from shared.kafka.batches import Message
 from shared.postgres.connecting import Connection
 
-Told = Product | Location | Source
+Told = Product | Location | Source | Channel | Policy
 
 
 @dataclass(slots=True)
@@ -33,7 +35,7 @@ def read_records(messages: Sequence[Message], refusals: list[Refusal]) -> list[T
             refusals.append(
                 Refusal(message=message, reason=str(record.reason), detail=record.detail)
             )
-        elif isinstance(record, Product | Location | Source):
+        elif isinstance(record, Product | Location | Source | Channel | Policy):
             told.append(record)
     return told
 
@@ -53,3 +55,5 @@ async def fold(connection: Connection, told: Sequence[Told]) -> None:
         )
     if sources := {r.source_id for r in told if isinstance(r, Source)}:
         await references.declare_sources(connection, sources)
+    if shaping := [record for record in told if not isinstance(record, Source)]:
+        await terms.keep(connection, kept_of(shaping))

@@ -7,17 +7,22 @@ import asyncpg
 
 from shared.postgres.connecting import Connection
 
-LEVELS = """
-select l.level_id, s.sku, lo.location, l.version, l.sellable, l.reserved, l.allocated,
-       l.anchored_at
+# Holds whose time is over are subtracted, whether or not they are settled yet.
+OVER = """(
+    select coalesce(sum(h.quantity), 0)::bigint from ledger.holds h
+    where h.level_id = l.level_id and h.settled_at is null and h.held_until <= {now})"""
+LEVELS = f"""
+select l.level_id, s.sku, lo.location, l.version, l.sellable,
+       l.reserved - {OVER.format(now="$3")} as reserved, l.allocated, l.anchored_at
 from ledger.levels l join ledger.skus s using (sku_id) join ledger.locations lo using (location_id)
 where s.sku = $1 and ($2::text is null or lo.location = $2) order by lo.location
-"""
-MANY = """
-select s.sku, lo.location, l.version, l.sellable, l.reserved, l.allocated
+"""  # noqa: S608  (only this module's own constants are put into the text)
+MANY = f"""
+select s.sku, lo.location, l.version, l.sellable, l.reserved - {OVER.format(now="$2")} as reserved,
+       l.allocated
 from ledger.levels l join ledger.skus s using (sku_id) join ledger.locations lo using (location_id)
 where s.sku = any($1::text[]) order by s.sku, lo.location limit 10000
-"""
+"""  # noqa: S608  (as above)
 # Both directions of every movement of the level, by account, type and whether it restates, on top
 # of the balance at the end of the last month whose movements were detached.
 TERMS = """
@@ -62,27 +67,31 @@ where s.sku = $1 and b.recorded_at <= $2 group by b.level_id
 """
 RESERVED_AT = """
 select h.level_id, sum(h.quantity)::bigint as units
-from ledger.holds h join ledger.levels l using (level_id) join ledger.skus s using (sku_id)
-where s.sku = $1 and h.held_from <= $2 and (h.settled_at is null or h.settled_at > $2)
+from ledger.holds h join ledger.skus s using (sku_id)
+where s.sku = $1 and h.level_id is not null and h.held_from <= $2
+  and (h.settled_at is null or h.settled_at > $2)
+  and (h.held_until is null or h.held_until > $2)
 group by h.level_id
 """
 EVENTS_SHOWN = 20
 
 
-async def read_levels(connection: Connection, skus: list[str]) -> list[dict[str, object]]:
-    """Levels of these SKUs, at most 10,000."""
-    return [dict(row) for row in await connection.fetch(MANY, skus)]
+async def read_levels(
+    connection: Connection, skus: list[str], now: datetime
+) -> list[dict[str, object]]:
+    """Levels of these SKUs, at most 10,000, without holds that are over."""
+    return [dict(row) for row in await connection.fetch(MANY, skus, now)]
 
 
 async def explain(
-    connection: Connection, sku: str, location: str | None, at: datetime | None
+    connection: Connection, sku: str, location: str | None, at: datetime | None, now: datetime
 ) -> dict[str, object]:
     """The SKU's levels term by term. `at` answers from what was recorded by then, as far back as
     movements and bookings are kept: `is_complete` is false where closed months hold later records.
     """
     booked, reserved = await _as_of(connection, sku, at)
     levels: list[dict[str, object]] = []
-    for row in await connection.fetch(LEVELS, sku, location):
+    for row in await connection.fetch(LEVELS, sku, location, now):
         level_id = row["level_id"]
         terms = await connection.fetch(TERMS, level_id, at, EVENTS_SHOWN)
         told = {name: value for name, value in row.items() if name != "level_id"}

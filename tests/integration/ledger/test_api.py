@@ -7,20 +7,14 @@ from datetime import timedelta
 import httpx
 import pytest_asyncio
 
-from services.ledger import api
-from services.ledger.repository.publishing import LedgerStates
-from shared.telemetry.health import Health
 from shared.testing.messages import NOON, a_movement
 from tests.integration.ledger.bench import LedgerBench
+from tests.integration.ledger.counter import open_counter
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def http(ledger: LedgerBench) -> AsyncIterator[httpx.AsyncClient]:
-    application = api.create(
-        ledger.pool, ledger.handler, LedgerStates(ledger.pool), Health("ledger-api")
-    )
-    transport = httpx.ASGITransport(app=application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:
+    async with open_counter(ledger) as counter, counter.http() as client:
         yield client
 
 

@@ -50,7 +50,7 @@ async def books(ledger: LedgerBench) -> dict[tuple[str, str, str], int]:
     for sku in ("S1", "S2"):
         async with ledger.pool.acquire() as connection:
             told = json.loads(
-                json.dumps(await explaining.explain(connection, sku, None, None), default=str)
+                json.dumps(await explaining.explain(connection, sku, None, None, NOON), default=str)
             )
         for level in told["levels"]:
             for term in level["terms"]:
@@ -163,8 +163,9 @@ async def test_explain_at_a_past_time_says_when_closed_months_hold_later_records
     await a_maintaining(ledger, 1).turn()
 
     async with ledger.pool.acquire() as connection:
-        now = await explaining.explain(connection, "S1", None, datetime(2099, 1, 1, tzinfo=UTC))
-        then = await explaining.explain(connection, "S1", None, long_ago)
+        far = datetime(2099, 1, 1, tzinfo=UTC)
+        now = await explaining.explain(connection, "S1", None, far, NOON)
+        then = await explaining.explain(connection, "S1", None, long_ago, NOON)
 
     assert [level["sellable"] for level in now["levels"]] == [5]  # type: ignore[attr-defined]  # JSON values
     assert [level["is_complete"] for level in now["levels"]] == [True]  # type: ignore[attr-defined]  # JSON values
@@ -188,8 +189,8 @@ async def test_a_level_is_explained_with_what_was_booked_then(ledger: LedgerBenc
     )
 
     async with ledger.pool.acquire() as connection:
-        then = await explaining.explain(connection, "S1", "L1", booked)
-        now = await explaining.explain(connection, "S1", "L1", await moment())
+        then = await explaining.explain(connection, "S1", "L1", booked, NOON)
+        now = await explaining.explain(connection, "S1", "L1", await moment(), NOON)
 
     shown = [
         (level["sellable"], level["allocated"], told["unsourced"])

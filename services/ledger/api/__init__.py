@@ -1,12 +1,16 @@
-"""HTTP of the ledger: levels, why they are so, parked messages and their replay."""
+"""HTTP of the ledger: levels, why they are so, holds, parked messages and their replay."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
 from pydantic import AwareDatetime
 from starlette.applications import Starlette
 
+from services.ledger.api.holds import ReserveFirst, holds_router
 from services.ledger.handlers.batch import LedgerHandler
+from services.ledger.handlers.holding import Holding
 from services.ledger.repository import explaining
 from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import LedgerStates
@@ -20,29 +24,33 @@ def probes(health: Health) -> Starlette:
     return Starlette(routes=health.routes())
 
 
-def create(pool: Pool, handler: LedgerHandler, states: LedgerStates, health: Health) -> FastAPI:
+def create(
+    pool: Pool, handler: LedgerHandler, states: LedgerStates, holding: Holding, health: Health
+) -> FastAPI:
     """The application of the api role."""
     app = FastAPI(title="Stocktide ledger", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
-    app.include_router(_levels(pool, states))
+    app.include_router(_levels(pool, states, holding.now))
+    app.include_router(holds_router(holding))
+    app.add_middleware(ReserveFirst, holding=holding)
     app.include_router(parked_router(pool, PARKING, handler.replay))
     return app
 
 
-def _levels(pool: Pool, states: LedgerStates) -> APIRouter:
+def _levels(pool: Pool, states: LedgerStates, now: Callable[[], datetime]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/levels")
     async def levels(sku: Annotated[list[str], Query(max_length=500)]) -> dict[str, object]:
         async with pool.acquire(timeout=5) as connection:
-            return {"levels": await explaining.read_levels(connection, sku)}
+            return {"levels": await explaining.read_levels(connection, sku, now())}
 
     @router.get("/v1/explain/{sku}")
     async def explain(
         sku: str, location: str | None = None, at: AwareDatetime | None = None
     ) -> dict[str, object]:
         async with pool.acquire(timeout=5) as connection:
-            return await explaining.explain(connection, sku, location, at)
+            return await explaining.explain(connection, sku, location, at, now())
 
     @router.post("/v1/levels:republish", status_code=202)
     async def republish() -> dict[str, int]:

@@ -1,0 +1,301 @@
+"""Holds: who gets what of the units that are there, decided for a group of requests in order.
+
+Greedy in order of arrival: a request that is refused takes nothing from the next one. A cart is
+held whole or not at all, unless it asks for what there is; its demand for a SKU adds up over its
+lines. Nothing here reads the clock or the database.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from services.ledger.domain.refusals import PRECEDENCE, Refusal, RefusalReason
+from services.ledger.domain.terms import PlaceTerms, SkuFacts, TermBook, Terms
+
+LevelId = int
+# A recall takes whatever lies anywhere: no buffer keeps a unit from it, and no closure.
+UNBOUND = frozenset({"recall"})
+FREELY = PlaceTerms(0)
+
+
+class Stand(NamedTuple):
+    """One level as last seen; signed base units."""
+
+    level_id: LevelId
+    version: int
+    sellable: int
+    reserved: int
+    allocated: int
+
+    @property
+    def free(self) -> int:
+        return self.sellable - self.reserved - self.allocated
+
+    @property
+    def short(self) -> int:
+        """Holds that the location can't serve itself."""
+        return min(self.reserved + self.allocated, max(0, -self.free))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkuStock:
+    """One SKU as last seen: its levels by location, and accepted units that have no place."""
+
+    sku_id: int
+    facts: SkuFacts
+    levels: Mapping[str, Stand]
+    unsourced: int = 0
+    owes: bool = field(init=False)
+    """Is anything accepted that isn't served from where it is booked?"""
+
+    def __post_init__(self) -> None:
+        owes = self.unsourced > 0 or any(stand.free < 0 for stand in self.levels.values())
+        object.__setattr__(self, "owes", owes)
+
+
+class Wish(NamedTuple):
+    """One line: `quantity` > 0 at one of `locations`, best first, or from the channel's pool.
+
+    A tuple, like `Reserve`, since there are tens of thousands of them a second.
+    """
+
+    sku: str
+    quantity: int
+    locations: tuple[str, ...] = ()
+    may_split: bool = True
+
+
+class Reserve(NamedTuple):
+    """A request to hold units. `digest` tells two requests under one id apart."""
+
+    hold_id: str
+    digest: bytes
+    purpose: str
+    wishes: tuple[Wish, ...]
+    channel: str | None = None
+    method: str | None = None
+    beneficiary: str | None = None
+    until: datetime | None = None
+    takes_what_there_is: bool = False
+
+
+class Taken(NamedTuple):
+    """Units held at one level."""
+
+    level_id: LevelId
+    location: str
+    quantity: int
+
+
+class LineOutcome(NamedTuple):
+    """What one line holds, and what of it was refused."""
+
+    taken: tuple[Taken, ...]
+    refusal: Refusal | None
+
+
+class Outcome(NamedTuple):
+    """What became of a request, a line for each of its wishes; what is held ends at `until`."""
+
+    lines: tuple[LineOutcome, ...]
+    until: datetime | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Is anything held?"""
+        return any(line.taken for line in self.lines)
+
+    @property
+    def is_whole(self) -> bool:
+        """Is everything held that was asked for?"""
+        return all(line.refusal is None for line in self.lines)
+
+
+def decide_all(
+    requests: Iterable[Reserve], stocks: Mapping[str, SkuStock], terms: TermBook, now: datetime
+) -> list[Outcome]:
+    """Decide the requests in their order, each on what those before it have left."""
+    taken: dict[LevelId, int] = {}
+    outcomes: list[Outcome] = []
+    for request in requests:
+        outcome = decide(request, stocks, terms, taken, now)
+        taken = evolve(taken, outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def decide(
+    request: Reserve,
+    stocks: Mapping[str, SkuStock],
+    terms: TermBook,
+    taken: Mapping[LevelId, int],
+    now: datetime,
+) -> Outcome:
+    """Decide one request on the stocks as seen, of which `taken` is gone already."""
+    wishes = request.wishes
+    if len(wishes) == 1:
+        line = _decide_line(request, wishes[0], stocks, terms, taken, now)
+        return Outcome((line,), request.until)
+    # A line that may be served at few places goes first, so that another doesn't take its units.
+    order = sorted(range(len(wishes)), key=lambda place: len(wishes[place].locations) or 10**6)
+    lines: dict[int, LineOutcome] = {}
+    left = taken
+    for place in order:
+        line = _decide_line(request, wishes[place], stocks, terms, left, now)
+        left = evolve(left, Outcome((line,)))
+        lines[place] = line
+    decided = Outcome(tuple(lines[place] for place in range(len(wishes))), request.until)
+    return decided if decided.is_whole or request.takes_what_there_is else _refuse(request, decided)
+
+
+def evolve(taken: Mapping[LevelId, int], outcome: Outcome) -> dict[LevelId, int]:
+    """What is taken after an outcome."""
+    after = dict(taken)
+    for line in outcome.lines:
+        for level_id, _, quantity in line.taken:
+            after[level_id] = after.get(level_id, 0) + quantity
+    return after
+
+
+def _refuse(request: Reserve, decided: Outcome) -> Outcome:
+    """All or none: a line that could be held goes with the one that couldn't."""
+    lines = []
+    for wish, line in zip(request.wishes, decided.lines, strict=True):
+        refusal = line.refusal or Refusal(
+            RefusalReason.ANOTHER_LINE_REFUSED, wish.quantity, wish.quantity
+        )
+        lines.append(LineOutcome((), refusal._replace(quantity=wish.quantity)))
+    return Outcome(tuple(lines), request.until)
+
+
+class _Offer(NamedTuple):
+    """What a place has for a line; a channel's own till isn't bound by the channel's pool."""
+
+    stand: Stand
+    location: str
+    quantity: int
+    is_own_till: bool
+
+
+def _decide_line(
+    request: Reserve,
+    wish: Wish,
+    stocks: Mapping[str, SkuStock],
+    book: TermBook,
+    taken: Mapping[LevelId, int],
+    now: datetime,
+) -> LineOutcome:
+    stock = stocks.get(wish.sku)
+    if stock is None:
+        return _nothing(RefusalReason.UNKNOWN_SKU, wish)
+    terms = _terms_of(request, wish, stock, book, now)
+    if terms.refusal is not None:
+        return _nothing(terms.refusal, wish)
+    hindrances: list[RefusalReason] = []
+    offers: list[_Offer] = []
+    for location in wish.locations or terms.places:
+        place = terms.places.get(location)
+        if place is None:
+            hindrances.append(RefusalReason.LOCATION_NOT_OF_CHANNEL)
+        elif place.hindrance is not None:
+            hindrances.append(place.hindrance)
+        elif (stand := stock.levels.get(location)) is not None:
+            left = stand.free - taken.get(stand.level_id, 0) - place.buffer
+            offers.append(_Offer(stand, location, max(0, left), place.is_own_till))
+    if hindrances and len(hindrances) == len(wish.locations or terms.places):
+        return _nothing(min(hindrances, key=PRECEDENCE.__getitem__), wish)
+    return _take(request, wish, offers, _headroom(request, stock, terms, taken))
+
+
+def _terms_of(
+    request: Reserve, wish: Wish, stock: SkuStock, book: TermBook, now: datetime
+) -> Terms:
+    """The channel's terms for the SKU; without a channel those of the places alone."""
+    if request.purpose in UNBOUND:
+        return Terms(dict.fromkeys(wish.locations or stock.levels, FREELY))
+    facts = stock.facts
+    life = facts.life_at(now)
+    if request.channel is None:
+        names = wish.locations or tuple(stock.levels)
+        return Terms({name: book.of_location(facts, life, name, now) for name in names})
+    terms = book.of_channel(facts, life, request.channel, request.method, now)
+    if terms.refusal is None and life.is_closed(now):
+        return Terms({}, refusal=RefusalReason.SKU_CLOSED)
+    return terms
+
+
+def _headroom(
+    request: Reserve, stock: SkuStock, terms: Terms, taken: Mapping[LevelId, int]
+) -> int | None:
+    """Units that the channel's pool has above what is owed; None where that binds nobody.
+
+    A location that owes units which it doesn't have takes them from the others' offers: clamped
+    place by place, the sum would show them again.
+    """
+    if request.channel is None or not (stock.owes or terms.channel_buffer):
+        return None
+    pool = -stock.unsourced - terms.channel_buffer
+    for location, place in terms.places.items():
+        stand = stock.levels.get(location)
+        if stand is None:
+            continue
+        pool -= stand.short
+        if place.hindrance is None:
+            pool += max(0, stand.free - taken.get(stand.level_id, 0) - place.buffer)
+    return max(0, pool)
+
+
+def _take(
+    request: Reserve, wish: Wish, offers: Sequence[_Offer], headroom: int | None
+) -> LineOutcome:
+    """At the first place that serves the line whole, else split in the order of the places."""
+    for offer in offers:
+        if min(offer.quantity, _bound(offer, headroom)) >= wish.quantity:
+            taken = Taken(offer.stand.level_id, offer.location, wish.quantity)
+            return LineOutcome((taken,), None)
+    found = _split(offers, wish.quantity, headroom) if wish.may_split else _best(offers, headroom)
+    possible = sum(one.quantity for one in found)
+    missing = wish.quantity - possible
+    if missing == 0:
+        return LineOutcome(found, None)
+    offered = [offer.quantity for offer in offers] or [0]
+    is_offered = (sum(offered) if wish.may_split else max(offered)) >= wish.quantity
+    reason = (
+        RefusalReason.QUANTITY_EXCEEDS_POOL
+        if is_offered
+        else RefusalReason.QUANTITY_EXCEEDS_OFFERED
+    )
+    if request.takes_what_there_is:
+        return LineOutcome(found, Refusal(reason, missing, possible))
+    return LineOutcome((), Refusal(reason, wish.quantity, possible))
+
+
+def _bound(offer: _Offer, headroom: int | None) -> int:
+    return offer.quantity if headroom is None or offer.is_own_till else headroom
+
+
+def _split(offers: Sequence[_Offer], quantity: int, headroom: int | None) -> tuple[Taken, ...]:
+    found: list[Taken] = []
+    for offer in offers:
+        units = min(quantity, offer.quantity, _bound(offer, headroom))
+        if units:
+            found.append(Taken(offer.stand.level_id, offer.location, units))
+            quantity -= units
+            if headroom is not None and not offer.is_own_till:
+                headroom -= units
+    return tuple(found)
+
+
+def _best(offers: Sequence[_Offer], headroom: int | None) -> tuple[Taken, ...]:
+    """The place that comes closest, the first of equals; its quantity is short of the line's."""
+    best: Taken | None = None
+    for offer in offers:
+        units = min(offer.quantity, _bound(offer, headroom))
+        if units and (best is None or units > best.quantity):
+            best = Taken(offer.stand.level_id, offer.location, units)
+    return () if best is None else (best,)
+
+
+def _nothing(reason: RefusalReason, wish: Wish) -> LineOutcome:
+    return LineOutcome((), Refusal(reason, wish.quantity, 0))

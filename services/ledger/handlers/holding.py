@@ -1,0 +1,224 @@
+"""Holds as callers ask for them: reserve, extend, confirm, release, read."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+import asyncpg
+
+from services.ledger.domain.holds import Outcome, Reserve, Taken, Wish
+from services.ledger.domain.refusals import Refusal
+from services.ledger.handlers import settling
+from services.ledger.handlers.collecting import Collector, retried
+from services.ledger.handlers.reserving import Answer, Conflict, Reserving, outcome_of
+from services.ledger.handlers.settling import NotHeldError
+from services.ledger.repository import holds
+from shared.contracts.holds import (
+    Beneficiary,
+    Confirm,
+    Extend,
+    Hold,
+    HoldRequest,
+    HoldState,
+    Purpose,
+    RefusalReason,
+    Until,
+)
+from shared.postgres.connecting import Connection, Pool
+from shared.runtime.clock import Clock
+
+# Holds that end by themselves if their request doesn't say when.
+ENDING = frozenset({Purpose.CART, Purpose.ORDER, Purpose.IN_STORE})
+OPEN_AT_MAX = 500
+
+
+class EndedError(Exception):
+    """A hold was asked to end in the past."""
+
+
+class Holding:
+    """The ledger's holds. `ttl_seconds` is how long those last that end and don't say when."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        closing: asyncio.Event,
+        *,
+        woken: Callable[[], None],
+        ttl_seconds: float,
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._woken = woken
+        self._ttl_seconds = ttl_seconds
+        reserving = Reserving(pool, clock, woken=woken)
+        self._collector: Collector[Reserve, Answer] = Collector(reserving.reserve, closing)
+        self.run = self._collector.run
+        self.now = clock.now
+
+    async def reserve(self, hold_id: str, request: HoldRequest) -> Hold | Conflict:
+        """Hold what is asked for, or say why not; a conflict if the id was another request's.
+
+        Raises EndedError, and UnavailableError when nothing can be decided now.
+        """
+        until = self._end_of(request)
+        if until is None and request.purpose in ENDING:
+            until = self._clock.now() + timedelta(seconds=self._ttl_seconds)
+        answer = await self._collector.ask(_reserve_of(hold_id, request, until))
+        if isinstance(answer, Conflict):
+            return answer
+        skus = [line.sku for line in request.lines]
+        state = HoldState.HELD if answer.is_held else HoldState.REFUSED
+        return _hold(hold_id, state, answer, skus)
+
+    async def read(self, hold_id: str) -> Hold | None:
+        """The hold as it stands; None where nobody has asked for it."""
+        async with self._pool.acquire(timeout=5) as connection:
+            rows = (await holds.find(connection, [hold_id])).get(hold_id)
+        return None if rows is None else self._told(hold_id, rows)
+
+    async def open_at(self, location: str, sku: str | None, after: int) -> list[dict[str, object]]:
+        """What is held at a location, in order of arrival, from number `after` on."""
+        now = self._clock.now()
+        async with self._pool.acquire(timeout=5) as connection:
+            return await holds.open_at(connection, location, sku, now, after, OPEN_AT_MAX)
+
+    async def extend(self, hold_id: str, extend: Extend) -> Hold | None:
+        """The hold ends later, or earlier; one that has ended already stays as it is.
+
+        Raises EndedError and UnavailableError.
+        """
+        until = self._end_of(extend)
+        assert until is not None, extend
+
+        async def work(connection: Connection) -> None:
+            await holds.extend(connection, hold_id, until, self._clock.now())
+
+        return await self._change(hold_id, work)
+
+    async def release(self, hold_id: str) -> Hold | None:
+        """The hold's units are free again; one that has ended already stays as it is."""
+
+        async def work(connection: Connection) -> None:
+            await settling.release(connection, self._clock, hold_id)
+
+        return await self._change(hold_id, work)
+
+    async def confirm(self, hold_id: str, confirm: Confirm) -> Hold | Conflict | None:
+        """The hold becomes lines of an order; a conflict if it has ended, or is another order's.
+
+        Confirming once more for the same order changes nothing.
+        """
+        keys = [(confirm.order_id, line_id) for line_id in confirm.line_ids]
+
+        async def work(connection: Connection) -> None:
+            rows = (await holds.find(connection, [hold_id])).get(hold_id, [])
+            if not rows or _is_confirmed_as(rows, keys):
+                return
+            still = [row for row in rows if row["settled_at"] is None]
+            lines = {row["line"] for row in rows}
+            if not still or len(lines) != len(keys) or len(set(keys)) != len(keys):
+                raise NotHeldError
+            await settling.confirm(connection, self._clock, hold_id, still, keys)
+
+        try:
+            return await self._change(hold_id, work)
+        except NotHeldError:
+            return Conflict()
+
+    async def _change(
+        self, hold_id: str, work: Callable[[Connection], Awaitable[None]]
+    ) -> Hold | None:
+        """Change a hold in one transaction, and say how it stands then."""
+
+        async def once() -> Sequence[asyncpg.Record] | None:
+            async with self._pool.acquire(timeout=5) as connection:
+                async with connection.transaction():
+                    await work(connection)
+                return (await holds.find(connection, [hold_id])).get(hold_id)
+
+        rows = await retried(once)
+        self._woken()
+        return None if rows is None else self._told(hold_id, rows)
+
+    def _end_of(self, ends: Until) -> datetime | None:
+        now = self._clock.now()
+        if ends.ttl_seconds is not None:
+            return now + timedelta(seconds=ends.ttl_seconds)
+        if ends.until is not None and ends.until <= now:
+            raise EndedError
+        return ends.until
+
+    def _told(self, hold_id: str, rows: Sequence[asyncpg.Record]) -> Hold:
+        names: dict[int, str] = {row["line"]: row["sku"] for row in rows}
+        skus = [names[line] for line in sorted(names)]
+        return _hold(hold_id, self._state(rows), outcome_of(rows), skus)
+
+    def _state(self, rows: Sequence[asyncpg.Record]) -> HoldState:
+        """How a hold stands now: what is due has expired, whether or not it is settled yet."""
+        held = [row for row in rows if row["outcome"] != "refused"]
+        if not held:
+            return HoldState.REFUSED
+        if held[0]["outcome"] is not None:
+            return HoldState(held[0]["outcome"])
+        until = held[0]["held_until"]
+        is_over = until is not None and until <= self._clock.now()
+        return HoldState.EXPIRED if is_over else HoldState.HELD
+
+
+def _reserve_of(hold_id: str, request: HoldRequest, until: datetime | None) -> Reserve:
+    return Reserve(
+        hold_id=hold_id,
+        digest=blake2b(request.encode(), digest_size=16).digest(),
+        purpose=request.purpose.value,
+        channel=request.channel,
+        method=None if request.method is None else request.method.value,
+        beneficiary=_beneficiary(request.beneficiary),
+        until=until,
+        takes_what_there_is=request.partial,
+        wishes=tuple(
+            [
+                Wish(line.sku, line.quantity, tuple(dict.fromkeys(line.locations)), line.may_split)
+                for line in request.lines
+            ]
+        ),
+    )
+
+
+def _beneficiary(told: Beneficiary | None) -> str | None:
+    return None if told is None else told.encode().decode()
+
+
+def _hold(hold_id: str, state: HoldState, outcome: Outcome, skus: Sequence[str]) -> Hold:
+    told = {
+        "hold_id": hold_id,
+        "state": state,
+        "until": None if state is HoldState.REFUSED else outcome.until,
+        "lines": tuple(
+            [
+                {"sku": sku, "held": tuple([_held(one) for one in line.taken]),
+                 "refused": None if line.refusal is None else _refused(line.refusal)}
+                for sku, line in zip(skus, outcome.lines, strict=True)
+            ]
+        ),
+    }  # fmt: skip
+    return Hold.model_validate(told)
+
+
+def _held(taken: Taken) -> dict[str, object]:
+    return {"location": taken.location, "quantity": taken.quantity}
+
+
+def _refused(refusal: Refusal) -> dict[str, object]:
+    reason = RefusalReason(refusal.reason.value)
+    return {"reason": reason, "quantity": refusal.quantity, "possible": refusal.possible}
+
+
+def _is_confirmed_as(rows: Sequence[asyncpg.Record], keys: Sequence[tuple[str, str]]) -> bool:
+    confirmed = [row for row in rows if row["outcome"] == "confirmed"]
+    return bool(confirmed) and all(
+        row["line"] < len(keys) and (row["order_id"], row["line_id"]) == keys[row["line"]]
+        for row in confirmed
+    )

@@ -1,0 +1,50 @@
+"""SKUs as requests see them: their levels, what is owed of them, what is known of them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from services.ledger.domain.holds import Stand
+from shared.postgres.connecting import Connection
+
+SKUS = """
+select s.sku, s.sku_id, s.terms, (
+    select coalesce(sum(o.unsourced), 0)::bigint from ledger.order_lines o
+    where o.sku_id = s.sku_id and (o.short > 0 or o.unsourced > 0)) as unsourced
+from ledger.skus s where s.sku = any($1::text[])
+"""
+LEVELS = """
+select l.sku_id, lo.location, l.level_id, l.version, l.sellable, l.reserved, l.allocated
+from ledger.levels l join ledger.locations lo using (location_id)
+where l.sku_id = any($1::integer[])
+"""
+LEVEL_IDS = """
+select l.level_id from ledger.levels l join ledger.skus s using (sku_id)
+where s.sku = any($1::text[])
+"""
+
+
+@dataclass(slots=True)
+class Seen:
+    """One SKU's numbers as read; `terms` is the version of what concerns it alone."""
+
+    sku_id: int
+    terms: int
+    unsourced: int
+    levels: dict[str, Stand] = field(default_factory=dict)
+
+
+async def read_stocks(connection: Connection, skus: Collection[str]) -> dict[str, Seen]:
+    """The SKUs that exist, as they are now."""
+    seen = {
+        row["sku"]: Seen(row["sku_id"], row["terms"], row["unsourced"])
+        for row in await connection.fetch(SKUS, list(skus))
+    }
+    by_id = {one.sku_id: one for one in seen.values()}
+    for sku_id, location, *figures in await connection.fetch(LEVELS, list(by_id)):
+        by_id[sku_id].levels[location] = Stand(*figures)
+    return seen
+
+
+async def levels_of(connection: Connection, skus: Collection[str]) -> list[int]:
+    """Every level of these SKUs."""
+    return [row[0] for row in await connection.fetch(LEVEL_IDS, list(skus))]
