@@ -1,5 +1,6 @@
 """A stack: servers, migrations, topics, services and simulators, brought up and kept together."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -94,8 +95,9 @@ async def brought_up(
     Raises CommandError when a process does not become ready, MigrationError, KafkaError.
     """
     wanted = [service.schema for service in plan.services if service.schema is not None]
-    applied = await migrate_all(addresses.postgres, wanted)
-    created = await create_topics(addresses.kafka)
+    applied, created = await asyncio.gather(
+        migrate_all(addresses.postgres, wanted), create_topics(addresses.kafka)
+    )
     migrations = sum(map(len, applied.values()))
     progress(f"{migrations} migrations applied, {len(created)} topics created.")
     ports = ports_for({service.name: service.port for service in plan.services})
