@@ -7,24 +7,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.cli.exits import CommandError, Exit
+from services.cli.exits import CommandError
 from services.cli.migrating import migrate_all
 from services.cli.registry import Service
+from services.cli.spawning import Child, Spawn, start_alone
 from services.cli.state import (
+    LOGS_FOLDER,
     ProcessState,
     StackState,
     own_record,
-    read_state,
     remove_state,
     write_state,
 )
-from services.cli.supervisor import Child, Supervisor
+from services.cli.supervisor import Supervisor
 from services.cli.topics import create_topics
 from shared.runtime.clock import SystemClock
-from shared.runtime.infrastructure import Addresses, GivenAddresses, Infrastructure, choose
+from shared.runtime.infrastructure import Addresses
 from shared.runtime.infrastructure.interface import Providers
 from shared.runtime.infrastructure.ports import free_ports
-from shared.runtime.settings import PREFIX, StackSettings
+from shared.runtime.settings import PREFIX
 
 READY_SECONDS = 60.0
 
@@ -50,31 +51,6 @@ class Stack:
     ports: Mapping[str, int]
 
 
-def infrastructure_for(settings: StackSettings, folder: Path) -> Infrastructure:
-    """The servers that the settings ask for; embedded ones keep their data in `folder`."""
-    return choose(
-        given=GivenAddresses(
-            kafka=settings.kafka,
-            postgres=settings.postgres.get_secret_value() if settings.postgres else None,
-            redis=settings.redis.get_secret_value() if settings.redis else None,
-        ),
-        data_folder=folder,
-        docker=settings.docker,
-        cache=settings.cache,
-    )
-
-
-def refuse_second(folder: Path) -> None:
-    """Raises CommandError while a stack runs in this folder."""
-    state = read_state(folder)
-    if state is not None:
-        raise CommandError(
-            f"A stack ({state.kind}, process {state.supervisor.pid}) runs in {folder} already.",
-            "Look at it with `stocktide status`, or stop it with `stocktide down`.",
-            Exit.REFUSED,
-        )
-
-
 def ports_for(wanted: Mapping[str, int]) -> dict[str, int]:
     """The wanted port of each name where it is free, else another one. Raises CommandError."""
     try:
@@ -89,6 +65,7 @@ async def brought_up(
     addresses: Addresses,
     providers: Providers,
     progress: Callable[[str], None],
+    spawn: Spawn = start_alone,
 ) -> AsyncIterator[Stack]:
     """Migrate, make topics, start every process and wait until all are ready; stop them at exit.
 
@@ -103,8 +80,8 @@ async def brought_up(
     ports = ports_for({service.name: service.port for service in plan.services})
     children = [*plan.beside, *_children(plan, addresses, ports)]
     supervisor = Supervisor(
-        children, logs=plan.folder / "logs", clock=SystemClock(), changed=lambda: note(),
-        told=progress,
+        children, logs=plan.folder / LOGS_FOLDER, clock=SystemClock(), changed=lambda: note(),
+        told=progress, spawn=spawn,
     )  # fmt: skip
 
     def note() -> None:
@@ -117,7 +94,7 @@ async def brought_up(
         if late:
             raise CommandError(
                 f"Not ready after {READY_SECONDS:.0f} s: {', '.join(late)}.",
-                f"Read {plan.folder / 'logs'}/{late[0]}.log; `stocktide doctor` looks at this "
+                f"Read {plan.folder / LOGS_FOLDER}/{late[0]}.log; `stocktide doctor` looks at this "
                 "machine.",
             )
         progress(f"{len(children)} processes are ready.")

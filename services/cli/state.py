@@ -13,6 +13,7 @@ from shared.runtime.infrastructure.processes import ProcessRecord, is_alive, rec
 FILE = "stack.json"
 # The demo keeps its data apart, so that a new run never costs anybody theirs.
 DEMO_FOLDER = "demo"
+LOGS_FOLDER = "logs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

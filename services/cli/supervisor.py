@@ -3,15 +3,14 @@
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from services.cli.spawning import Child, Spawn, start_alone
 from shared.runtime.clock import Clock
 
-ROOT = Path(__file__).parents[2]
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 # A child that lived this long has recovered: its next end starts the back-off anew.
 STEADY_SECONDS = 30.0
@@ -20,22 +19,6 @@ KILL_SECONDS = 2.0
 PROBE_SECONDS = 1.0
 POLL_SECONDS = 0.1
 LOG_BYTES_MAX = 10 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
-    """What to run: a target of services/cli/child.py, its environment, and its probe's port."""
-
-    name: str
-    target: str
-    arguments: Sequence[str] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    port: int | None = None
-    probe: str = "/readyz"
-
-    def __post_init__(self) -> None:
-        assert self.name, "a child has a name"
-        assert self.target, self.name
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,8 +43,9 @@ def backoff_seconds(failures: int) -> float:
 class Supervisor:
     """Starts the children side by side, restarts those that end, and stops all within seconds.
 
-    `logs` is the folder of their output; `changed` is called whenever a child's life changes, and
-    `told` hears in a sentence of what should not have happened.
+    `logs` is the folder of their output; `changed` is called whenever a child's life changes,
+    `told` hears in a sentence of what should not have happened, and `spawn` brings a child to life
+    with its output in the file named.
     """
 
     def __init__(
@@ -72,6 +56,7 @@ class Supervisor:
         clock: Clock,
         changed: Callable[[], None] = lambda: None,
         told: Callable[[str], None] = lambda _: None,
+        spawn: Spawn = start_alone,
     ) -> None:
         self.lives = {child.name: Life(child=child) for child in children}
         assert len(self.lives) == len(children), "names are unique"
@@ -79,6 +64,7 @@ class Supervisor:
         self._clock = clock
         self._changed = changed
         self._told = told
+        self._spawn = spawn
         self._closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -117,7 +103,8 @@ class Supervisor:
         failures = 0
         while not self._closing.is_set():
             began = self._clock.monotonic()
-            process = await self._spawn(life.child)
+            self._shorten_log(life.child)
+            process = await self._spawn(life.child, self._log_of(life.child))
             life.pid = process.pid
             self._changed()
             if self._closing.is_set():  # the order came while it was being started
@@ -140,18 +127,10 @@ class Supervisor:
     def _log_of(self, child: Child) -> Path:
         return self._logs / f"{child.name}.log"
 
-    async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
+    def _shorten_log(self, child: Child) -> None:
         path = self._log_of(child)
         if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
             path.replace(path.with_suffix(".log.1"))
-        with path.open("ab") as output:
-            # A session of its own: Ctrl-C reaches the supervisor alone, which stops all in order.
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.cli.child", child.target, *child.arguments,
-                stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output,
-                start_new_session=True,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **child.environment},
-            )  # fmt: skip
 
 
 def _signal(pid: int | None, number: signal.Signals) -> None:

@@ -16,8 +16,9 @@ from services.cli.demo.market import environment_of, make_shops
 from services.cli.demo.quiet import Quiet
 from services.cli.demo.shops.woocommerce import WooShop
 from services.cli.registry import SERVICES
+from services.cli.spawning import Child
 from services.cli.stack import Plan, Stack, brought_up, ports_for
-from services.cli.supervisor import Child, Life, Supervisor
+from services.cli.supervisor import Life, Supervisor
 from shared.runtime.clock import SystemClock
 from shared.runtime.infrastructure import Addresses
 from shared.runtime.infrastructure.interface import Providers

@@ -16,9 +16,6 @@ from dataclasses import dataclass, field
 from typing import IO, Final, cast
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from services.catalog.handlers.cells import text_of
 
 LINE_CHARS_MAX: Final = 1_000_000
@@ -30,7 +27,7 @@ ZIP_MARK: Final = b"PK\x03\x04"
 UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 PACKING_FAULTS: Final = (EOFError, gzip.BadGzipFile, zlib.error)
 SHEET_FAULTS: Final = (
-    InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError,
+    zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError,
     ParseError, NotImplementedError, *PACKING_FAULTS,
 )  # fmt: skip
 
@@ -186,6 +183,8 @@ def _csv_rows(lines: Iterator[str], delimiter: str, before: int) -> Iterator[Row
 
 
 def _open_sheet(file: IO[bytes], sheet: str | None, unpacked_max: int) -> Table:
+    import openpyxl  # takes longer than all else of a service's start, and few need it
+
     try:
         with zipfile.ZipFile(file) as packed:
             if sum(part.file_size for part in packed.infolist()) > unpacked_max:

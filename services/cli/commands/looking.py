@@ -11,8 +11,9 @@ from services.cli.asking import here
 from services.cli.console import console, print_json, print_table, say
 from services.cli.exits import CommandError, Exit
 from services.cli.repository import positions
-from services.cli.state import StackState, running_folder
-from services.cli.supervisor import Child, is_ready
+from services.cli.spawning import Child
+from services.cli.state import LOGS_FOLDER, StackState, running_folder
+from services.cli.supervisor import is_ready
 from shared.postgres.connecting import connect
 from shared.runtime.infrastructure import described
 from shared.runtime.settings import StackSettings
@@ -92,7 +93,7 @@ async def _lags(state: StackState) -> dict[str, int]:
 def show_logs(service: str | None, *, follow: bool, lines: int) -> Exit:
     """The last lines of one log or of all, then what is added. Raises CommandError."""
     data = StackSettings().data.absolute()
-    folder = (running_folder(data) or data) / "logs"
+    folder = (running_folder(data) or data) / LOGS_FOLDER
     paths = sorted(folder.glob(f"{service or '*'}.log"))
     if not paths:
         names = ", ".join(sorted(path.stem for path in folder.glob("*.log"))) or "none"

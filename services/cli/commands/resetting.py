@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from services.cli.console import say
 from services.cli.exits import CommandError, Exit
-from services.cli.stack import refuse_second
+from services.cli.servers import refuse_second
 from services.cli.state import DEMO_FOLDER
 from shared.runtime.infrastructure import Addresses, wipe
 from shared.runtime.settings import StackSettings
@@ -40,7 +40,7 @@ def reset_data(database: str | None, *, confirmed: bool) -> Exit:
 
 
 def _use_up_given(settings: StackSettings, given: list[str], database: str | None) -> None:
-    from services.cli.demo.keeping import use_up
+    from services.cli.demo.reopening import use_up
 
     variables = ", ".join(f"STOCKTIDE_{name.upper()}" for name in given)
     if not (settings.kafka and settings.postgres and settings.redis):

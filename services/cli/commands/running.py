@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from services.cli.console import say
 from services.cli.exits import CommandError, Exit
 from services.cli.registry import chosen, service_named
-from services.cli.stack import Plan, Stack, brought_up, infrastructure_for, refuse_second
-from services.cli.state import read_state, running_folder, running_stack
+from services.cli.servers import infrastructure_for, refuse_second
+from services.cli.spawning import Nursery, Spawn
+from services.cli.stack import Plan, Stack, brought_up
+from services.cli.state import LOGS_FOLDER, read_state, running_folder, running_stack
 from shared.runtime.infrastructure import Addresses, described, started
 from shared.runtime.infrastructure.interface import Providers
 from shared.runtime.infrastructure.ports import is_free
@@ -29,16 +31,16 @@ def bring_up(names: Sequence[str]) -> Exit:
     refuse_second(folder)
     infrastructure = infrastructure_for(settings, folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with started(infrastructure, say) as addresses:
+    with Nursery(folder / LOGS_FOLDER) as nursery, started(infrastructure, say) as addresses:
         say(f"Servers: {described(infrastructure.providers)}.")
         plan = Plan(kind="up", folder=folder, services=services)
-        asyncio.run(_stay(plan, addresses, infrastructure.providers))
+        asyncio.run(_stay(plan, addresses, infrastructure.providers, nursery.start))
     say("Stopped; the data stays.")
     return Exit.OK
 
 
-async def _stay(plan: Plan, addresses: Addresses, providers: Providers) -> None:
-    async with brought_up(plan, addresses, providers, say) as stack:
+async def _stay(plan: Plan, addresses: Addresses, providers: Providers, spawn: Spawn) -> None:
+    async with brought_up(plan, addresses, providers, say, spawn) as stack:
         say(block(stack))
         await closing_on_signals().wait()  # a Ctrl-C before this ends everything at once
         say("Stopping.")

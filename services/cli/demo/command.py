@@ -1,38 +1,28 @@
 """`stocktide demo`: what is asked for, what may be used up for it, and servers for a run."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from services.cli.console import say
-from services.cli.demo import baskets, invoices, keeping, online_retail, sales
-from services.cli.demo.course import Options
-from services.cli.demo.report import require_writable
-from services.cli.demo.run import Demo
-from services.cli.demo.scenario import Scenario
+from services.cli.demo import keeping, online_retail, sales
+from services.cli.demo.options import Options, require_speed, require_writable, seconds_of
 from services.cli.exits import CommandError, Exit
-from services.cli.stack import infrastructure_for, refuse_second
-from services.cli.state import DEMO_FOLDER
+from services.cli.servers import infrastructure_for, refuse_second
+from services.cli.spawning import Nursery
+from services.cli.state import DEMO_FOLDER, LOGS_FOLDER
 from shared.runtime.infrastructure import described, started, wipe
 from shared.runtime.settings import StackSettings
 
-DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h)?$")
-SECONDS = {"s": 1, "m": 60, "h": 3600, None: 1}
+if TYPE_CHECKING:
+    from services.cli.demo.scenario import Scenario
 
-
-def seconds_of(duration: str) -> float:
-    """`60s`, `5m`, `90` (seconds). Raises CommandError for anything else, and for nothing."""
-    match = DURATION.match(duration.strip())
-    seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise CommandError(
-            f"--for {duration!r} is no length of time.", "Write 60s, 5m or 1h.", Exit.USAGE
-        )
-    return seconds
+# What has read its source: the scenario, and the speed that suits it.
+Prepared = tuple["Scenario", float]
 
 
 def require_ours(settings: StackSettings, database: str | None) -> None:
@@ -67,16 +57,12 @@ def run_demo(
 ) -> Exit:
     """One run from servers to verdict. Raises CommandError, InfrastructureError."""
     began = time.monotonic()
-    options = Options(
-        source=sales.SOURCE if source is None else online_retail.SOURCE,
-        seconds=None if duration is None else seconds_of(duration),
-        report=None if report is None else Path(report).absolute(),
-        speed=_positive(speed or (baskets.SPEED if source is None else invoices.SPEED)),
-        keep=keep,
-        began=began,
-    )
-    if options.report is not None:
-        require_writable(options.report)
+    seconds = None if duration is None else seconds_of(duration)
+    file = None if report is None else Path(report).absolute()
+    if file is not None:
+        require_writable(file)
+    if speed is not None:
+        require_speed(speed)
     settings = StackSettings()
     require_ours(settings, database)
     folder = settings.data.absolute() / DEMO_FOLDER
@@ -91,22 +77,29 @@ def run_demo(
         keeping.forget(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     infrastructure = infrastructure_for(settings, folder)
-    with ThreadPoolExecutor(1) as loader:  # a second of reading, while the servers start
+    # Seconds of importing and reading, while the servers start.
+    with ThreadPoolExecutor(1) as loader, Nursery(folder / LOGS_FOLDER) as nursery:
         loading = loader.submit(prepare)
         with started(infrastructure, say) as addresses:
             say(f"Servers: {described(infrastructure.providers)}.")
-            demo = Demo(options, folder, addresses, infrastructure.providers)
-            scenario = loading.result()
+            scenario, usual_speed = loading.result()
             for line in scenario.notes:
                 say(line)
+            options = Options(
+                source=sales.SOURCE if source is None else online_retail.SOURCE,
+                seconds=seconds, report=file, speed=speed or usual_speed, keep=keep, began=began,
+            )  # fmt: skip
+            from services.cli.demo.run import Demo
+
+            demo = Demo(options, folder, addresses, infrastructure.providers, nursery.start)
             return asyncio.run(demo.run(scenario))
 
 
-def _source(source: tuple[str, str] | None) -> Callable[[], Scenario]:
+def _source(source: tuple[str, str] | None) -> Callable[[], Prepared]:
     """What reads the source. Raises CommandError at once where there is nothing to read."""
     if source is None:
         package = sales.package_folder()
-        return lambda: baskets.Baskets(sales.load(package))
+        return lambda: _read_baskets(package)
     name, file = source
     path = Path(file)
     if name != online_retail.SOURCE:
@@ -116,12 +109,16 @@ def _source(source: tuple[str, str] | None) -> Callable[[], Scenario]:
         )  # fmt: skip
     if not path.is_file():
         raise CommandError(f"There is no file {file}.", "Name the file to replay.", Exit.USAGE)
-    return lambda: invoices.Invoices(online_retail.load(path))
+    return lambda: _read_invoices(path)
 
 
-def _positive(speed: float) -> float:
-    if not 0 < speed <= 10_000_000:
-        raise CommandError(
-            f"--speed {speed} makes no sense.", "Write a number such as 40000.", Exit.USAGE
-        )
-    return speed
+def _read_baskets(package: Path) -> Prepared:
+    from services.cli.demo import baskets, run  # noqa: F401  (what comes next, imported meanwhile)
+
+    return baskets.Baskets(sales.load(package)), baskets.SPEED
+
+
+def _read_invoices(path: Path) -> Prepared:
+    from services.cli.demo import invoices, run  # noqa: F401  (as above)
+
+    return invoices.Invoices(online_retail.load(path)), invoices.SPEED

@@ -8,6 +8,7 @@ from pathlib import Path
 from services.cli.console import console, say
 from services.cli.demo import keeping
 from services.cli.demo.checker import Checker, Verdict
+from services.cli.demo.options import Options
 from services.cli.demo.orders_checking import Parcels
 from services.cli.demo.quiet import Quiet
 from services.cli.demo.report import (
@@ -34,18 +35,6 @@ PARCELS_SECONDS = 15.0
 LOOK_SECONDS = 0.4
 COUNT_LOOKS = 3
 RATE_LOOKS = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What was asked for; `began` is the monotonic moment of the command itself."""
-
-    source: str
-    seconds: float | None
-    report: Path | None
-    speed: float
-    keep: bool
-    began: float
 
 
 @dataclass(slots=True, kw_only=True)

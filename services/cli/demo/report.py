@@ -7,7 +7,6 @@ from pathlib import Path
 
 from services.cli.demo.checker import Verdict
 from services.cli.demo.propagation import Latencies
-from services.cli.exits import CommandError, Exit
 
 CAUSES_SHOWN = 20
 
@@ -55,22 +54,6 @@ def propagation_of(latencies: Latencies) -> dict[str, float | None]:
 def invariants_of(verdicts: Sequence[Verdict]) -> dict[str, bool]:
     """Each invariant's name, and whether it holds."""
     return {verdict.name: verdict.holds for verdict in verdicts}
-
-
-def require_writable(path: Path) -> None:
-    """Refuse a report that could not be written, before a minute is spent on it. Raises
-    CommandError.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a"):
-            pass
-    except OSError as error:
-        raise CommandError(
-            f"The report cannot be written to {path}: {error.strerror}.",
-            "Name another file with --report.",
-            Exit.USAGE,
-        ) from error
 
 
 def write_report(path: Path, report: Report) -> None:

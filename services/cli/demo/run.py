@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 
 from services.cli.commands.running import block, closing_on_signals
 from services.cli.console import say
-from services.cli.demo import keeping
+from services.cli.demo import keeping, reopening
 from services.cli.demo.checker import Checker
-from services.cli.demo.course import Course, Options
+from services.cli.demo.course import Course
 from services.cli.demo.market import environment_of, make_shops
+from services.cli.demo.options import Options
 from services.cli.demo.orders_checking import known_orders, returned_units
 from services.cli.demo.picking import Bench
 from services.cli.demo.quiet import Quiet, require_quiet
@@ -28,6 +29,7 @@ from services.cli.demo.watch import Watch
 from services.cli.demo.world import WAREHOUSE, opening_movements, reference_data
 from services.cli.exits import Exit
 from services.cli.registry import SERVICES
+from services.cli.spawning import Spawn, start_alone
 from services.cli.stack import Plan, Stack, brought_up
 from shared.kafka.producing import open_producer
 from shared.postgres.connecting import Connection
@@ -46,12 +48,18 @@ class Demo:
     """A run on servers that are up; `folder` is where it keeps its logs and where it stopped."""
 
     def __init__(
-        self, options: Options, folder: Path, addresses: Addresses, providers: Providers
+        self,
+        options: Options,
+        folder: Path,
+        addresses: Addresses,
+        providers: Providers,
+        spawn: Spawn = start_alone,
     ) -> None:
         self._options = options
         self._folder = folder
         self._addresses = addresses
         self._providers = providers
+        self._spawn = spawn
         self._clock = SystemClock()
         self._run = new_id()[:8]
 
@@ -70,9 +78,9 @@ class Demo:
             environment=environment_of(shops),
         )
         if not self._options.keep and "given" in self._providers.values():
-            await keeping.use_up(self._addresses)
+            await reopening.use_up(self._addresses)
         async with (
-            brought_up(plan, self._addresses, self._providers, say) as stack,
+            brought_up(plan, self._addresses, self._providers, say, self._spawn) as stack,
             AsyncExitStack() as resources,
         ):
             course = await self._open(scenario, progress, shops, stack, resources)
@@ -151,7 +159,7 @@ class Demo:
         """What lies on the shelves; from the books of the last run where that is kept."""
         if kept is not None:
             await _fill_again(kept, stage)
-            stage.shelves.on_hand.update(await keeping.on_hand(kept))
+            stage.shelves.on_hand.update(await reopening.on_hand(kept))
             return
         await self._fill(stage)
         stage.shelves.on_hand.update(stage.world.openings)
@@ -168,4 +176,4 @@ class Demo:
 async def _fill_again(connection: Connection, stage: Stage) -> None:
     """As the shops showed it last: their simulators forget, shops don't."""
     for channel, shop in stage.shops.items():
-        await shop.fill(await keeping.last_shown(connection, channel, stage.world.entries))
+        await shop.fill(await reopening.last_shown(connection, channel, stage.world.entries))

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from services.cli.demo.checker import Verdict
-from services.cli.demo.command import seconds_of
 from services.cli.demo.formula import Level, available_to_sell
+from services.cli.demo.options import seconds_of
 from services.cli.demo.propagation import Latencies, Propagation
 from services.cli.demo.report import Report, invariants_of, summary, write_report
 from services.cli.demo.sales import Line, select

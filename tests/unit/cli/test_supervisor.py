@@ -5,12 +5,13 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from services.cli.supervisor import Child, Supervisor, backoff_seconds
+from services.cli.spawning import Child, Nursery, Spawn, start_alone
+from services.cli.supervisor import Supervisor, backoff_seconds
 from shared.runtime.clock import SystemClock
 from shared.runtime.infrastructure.processes import record_of
 
@@ -40,6 +41,12 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 note("short")
                 return 3
 
+            def told():
+                import os
+                print(*sys.argv, os.environ["TOY"])
+                print("complaint", file=sys.stderr)
+                return 4
+
             def deaf():
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 note("began")
@@ -49,14 +56,24 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("services.cli.supervisor.ROOT", f"{ROOT}{os.pathsep}{tmp_path}")
+    monkeypatch.setattr("services.cli.spawning.ROOT", f"{ROOT}{os.pathsep}{tmp_path}")
     return tmp_path
 
 
-def supervisor(folder: Path, *targets: str) -> Supervisor:
+@pytest.fixture(params=["alone", "nursery"])
+def spawn(request: pytest.FixtureRequest, toys: Path) -> Iterator[Spawn]:
+    """Both ways in which a child comes to life."""
+    if request.param == "alone":
+        yield start_alone
+        return
+    with Nursery(toys / "logs") as nursery:
+        yield nursery.start
+
+
+def supervisor(folder: Path, *targets: str, spawn: Spawn = start_alone) -> Supervisor:
     """A supervisor of the named toys."""
     children = [Child(name=target, target=f"toys:{target}") for target in targets]
-    return Supervisor(children, logs=folder / "logs", clock=SystemClock())
+    return Supervisor(children, logs=folder / "logs", clock=SystemClock(), spawn=spawn)
 
 
 def notes(folder: Path) -> list[str]:
@@ -72,8 +89,8 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_child_drains_on_the_order_to_stop(toys: Path) -> None:
-    one = supervisor(toys, "steady")
+async def test_a_child_drains_on_the_order_to_stop(toys: Path, spawn: Spawn) -> None:
+    one = supervisor(toys, "steady", spawn=spawn)
     await one.start()
     await until(lambda: notes(toys) == ["began"])
 
@@ -84,8 +101,8 @@ async def test_a_child_drains_on_the_order_to_stop(toys: Path) -> None:
     assert one.lives["steady"].restarts == 0
 
 
-async def test_a_child_that_ends_is_started_again_and_again(toys: Path) -> None:
-    one = supervisor(toys, "short")
+async def test_a_child_that_ends_is_started_again_and_again(toys: Path, spawn: Spawn) -> None:
+    one = supervisor(toys, "short", spawn=spawn)
     await one.start()
 
     await until(lambda: notes(toys).count("short") >= 3)
@@ -95,8 +112,8 @@ async def test_a_child_that_ends_is_started_again_and_again(toys: Path) -> None:
     assert one.lives["short"].last_status is not None
 
 
-async def test_a_child_that_was_killed_comes_back(toys: Path) -> None:
-    one = supervisor(toys, "steady")
+async def test_a_child_that_was_killed_comes_back(toys: Path, spawn: Spawn) -> None:
+    one = supervisor(toys, "steady", spawn=spawn)
     await one.start()
     await until(lambda: notes(toys) == ["began"])
     first = one.lives["steady"].pid
@@ -111,10 +128,10 @@ async def test_a_child_that_was_killed_comes_back(toys: Path) -> None:
 
 
 async def test_a_child_that_hears_no_signal_is_killed_in_the_end(
-    toys: Path, monkeypatch: pytest.MonkeyPatch
+    toys: Path, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.cli.supervisor.STOP_SECONDS", 0.3)
-    one = supervisor(toys, "deaf")
+    one = supervisor(toys, "deaf", spawn=spawn)
     await one.start()
     await until(lambda: notes(toys) == ["began"])
     pid = one.lives["deaf"].pid
@@ -125,25 +142,28 @@ async def test_a_child_that_hears_no_signal_is_killed_in_the_end(
     assert record_of(pid) is None
 
 
-async def test_children_end_with_a_supervisor_that_is_killed(toys: Path) -> None:
+@pytest.mark.parametrize("way", ["start_alone", "Nursery(pathlib.Path('logs')).start"])
+async def test_children_end_with_a_supervisor_that_is_killed(toys: Path, way: str) -> None:
     code = textwrap.dedent(
-        """
+        f"""
         import asyncio, pathlib
-        from services.cli.supervisor import Child, Supervisor
-        import services.cli.supervisor as module
+        import services.cli.spawning as module
+        from services.cli.spawning import Child, Nursery, start_alone
+        from services.cli.supervisor import Supervisor
         from shared.runtime.clock import SystemClock
 
-        async def main():
-            module.ROOT = module.ROOT.as_posix() + ":" + pathlib.Path.cwd().as_posix()
+        async def main(spawn):
             child = Child(name="steady", target="toys:steady")
-            one = Supervisor([child], logs=pathlib.Path("logs"), clock=SystemClock())
+            logs = pathlib.Path("logs")
+            one = Supervisor([child], logs=logs, clock=SystemClock(), spawn=spawn)
             await one.start()
             while one.lives["steady"].pid is None:
                 await asyncio.sleep(0.01)
             pathlib.Path("pid.txt").write_text(str(one.lives["steady"].pid))
             await asyncio.sleep(60)
 
-        asyncio.run(main())
+        module.ROOT = module.ROOT.as_posix() + ":" + pathlib.Path.cwd().as_posix()
+        asyncio.run(main({way}))
         """
     )
     parent = await asyncio.create_subprocess_exec(
@@ -157,6 +177,48 @@ async def test_children_end_with_a_supervisor_that_is_killed(toys: Path) -> None
 
     await until(lambda: record_of(child) is None)
     assert notes(toys) == ["began", "drained"]
+
+
+async def test_a_nursery_that_is_killed_takes_its_children_along_and_they_come_back(
+    toys: Path,
+) -> None:
+    with Nursery(toys / "logs") as nursery:
+        one = supervisor(toys, "steady", spawn=nursery.start)
+        await one.start()
+        await until(lambda: notes(toys) == ["began"])
+        first = one.lives["steady"].pid
+        assert first is not None
+        status = (Path("/proc") / str(first) / "status").read_text()
+        parent = next(int(x.split()[1]) for x in status.splitlines() if x.startswith("PPid"))
+        assert parent != os.getpid(), "the nursery is its parent"
+
+        os.kill(parent, signal.SIGKILL)
+        await until(lambda: notes(toys) == ["began", "began"])
+        second = one.lives["steady"].pid
+        await one.stop()
+
+    assert second not in (None, first)
+    assert record_of(first) is None
+
+
+async def test_a_child_says_what_it_says_in_its_own_log_under_its_own_environment(
+    toys: Path, spawn: Spawn
+) -> None:
+    children = [
+        Child(name=name, target="toys:told", arguments=[name], environment={"TOY": name * 3})
+        for name in ("a", "b")
+    ]
+    logs = toys / "logs"
+    one = Supervisor(children, logs=logs, clock=SystemClock(), spawn=spawn)
+
+    await one.start()
+    await until(lambda: all(one.lives[name].last_status is not None for name in "ab"))
+    await one.stop()
+
+    for name in "ab":
+        assert one.lives[name].last_status == 4
+        told = set((logs / f"{name}.log").read_text().splitlines())
+        assert told == {f"toys:told {name} {name * 3}", "complaint"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import httpx
 
-from services.cli.supervisor import Child
+from services.cli.spawning import Child
 from services.simulators.buyers import Tally
 from shared.contracts.reference import Listing
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from services.cli.demo.shops import CALL_SECONDS, PROBE, Bought, Buyers, Call, CallLog, Orders
-from services.cli.supervisor import Child
+from services.cli.spawning import Child
 from services.simulators.mirakl.buyers import MiraklBuyers
 from shared.contracts.reference import Listing
 

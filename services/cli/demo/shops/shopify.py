@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from services.cli.demo.shops import CALL_SECONDS, PROBE, Bought, Buyers, Call, CallLog, Orders
-from services.cli.supervisor import Child
+from services.cli.spawning import Child
 from services.simulators.shopify.buyers import ShopifyBuyers
 from services.simulators.shopify.simulator import LOCATION, VARIANTS_FROM
 from shared.contracts.reference import Listing
