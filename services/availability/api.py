@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from services.availability.domain.levels import Level
 from services.availability.handlers.answering import Answers, Found, is_stale
-from services.availability.handlers.explaining import Told, explain, explain_at
+from services.availability.handlers.explaining import PartTold, Told, explain, explain_at
 from services.availability.handlers.promising import promise
 from services.availability.handlers.streaming import Stream
 from services.availability.repository import packing, reading
@@ -52,21 +52,34 @@ class Booked(BaseModel):
     allocated: int = 0
 
 
-class Books(BaseModel):
-    """The ledger's answer about a SKU `at` a past moment, to be explained with the policies of
-    then.
-    """
+class PartBooks(BaseModel):
+    """The ledger's answer about one SKU."""
 
-    at: AwareDatetime
     levels: Annotated[list[Booked], Field(max_length=10_000)]
     unsourced: int = Field(0, ge=0)
 
-    def told(self) -> Told:
-        """As the formula takes it."""
-        levels = {
+    def levels_told(self) -> dict[str, Level]:
+        """The levels by location."""
+        return {
             one.location: Level(0, one.sellable, one.reserved, one.allocated) for one in self.levels
         }
-        return Told(at=self.at, levels=levels, unsourced=self.unsourced)
+
+
+class Books(PartBooks):
+    """The ledger's answer about a SKU `at` a past moment, to be explained with the policies of
+    then; where it was a kit, `parts` are the answers about what it was made of.
+    """
+
+    at: AwareDatetime
+    parts: Annotated[dict[Sku, PartBooks], Field(max_length=100)] = Field(default_factory=dict)
+
+    def told(self) -> Told:
+        """As the formula takes it."""
+        parts = {
+            sku: PartTold(levels=books.levels_told(), unsourced=books.unsourced)
+            for sku, books in self.parts.items()
+        }
+        return Told(at=self.at, levels=self.levels_told(), unsourced=self.unsourced, parts=parts)
 
 
 def probes(health: Health) -> Starlette:

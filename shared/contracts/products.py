@@ -75,6 +75,13 @@ class Product(Dated):
     unit_cost: Money | None = None
     currency: Currency | None = None
 
+    @model_validator(mode="after")
+    def _is_made_of_others(self) -> Self:
+        parts = [part.sku for part in self.kit]
+        if self.sku in parts or len(set(parts)) < len(parts):
+            raise ValueError("a kit names each of its parts once, and never itself")
+        return self
+
 
 class IdentifierScheme(StrEnum):
     """Who gave a code."""

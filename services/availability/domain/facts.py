@@ -3,10 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from shared.stock.policies import Category, Policy
 
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Part(NamedTuple):
+    """A part of a kit: `quantity` base units of it go into one."""
+
+    sku: str
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +30,7 @@ class Life:
     sold_from: datetime | None = None
     sold_until: datetime | None = None
     is_recalled: bool = False
+    kit: tuple[Part, ...] = ()
 
     def is_closed(self, moment: datetime) -> bool:
         """Not sold through any channel at this moment."""
@@ -67,6 +76,10 @@ class Facts:
             if begins <= moment and not ended and not life.is_deleted:
                 return life
         return UNKNOWN
+
+    def parts(self) -> set[str]:
+        """Every SKU that goes into this one by any of its records, whenever that holds."""
+        return {part.sku for life in self.lives.values() for part in life.kit}
 
     def boundaries(self) -> Iterable[datetime]:
         """Every moment at which these facts say something else by time alone."""

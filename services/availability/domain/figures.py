@@ -49,17 +49,29 @@ class Figure(NamedTuple):
     is_closed: bool = False
 
 
-def figures_of(levels: Levels, unsourced: int, plan: Plan) -> list[Figure]:
-    """Every channel's figure. `unsourced` are accepted units that still wait for a place."""
+Offers = Mapping[str, int]  # location → units
+
+
+def figures_of(
+    levels: Levels, unsourced: int, plan: Plan, made: Sequence[Offers] | None = None
+) -> list[Figure]:
+    """Every channel's figure. `unsourced` are accepted units that still wait for a place; `made`
+    is, for a kit, what can be made up of its parts for each channel of the plan.
+    """
     assert unsourced >= 0, unsourced
-    free, short, suspended = _stands(levels)
-    made: dict[int, dict[str, int]] = {}
+    free, short, suspended = stands(levels)
+    found: dict[int, dict[str, int]] = {}
     for group, part in zip(plan.groups, plan.channels, strict=True):
-        if group not in made:
-            made[group] = _offers(free, suspended, part)
-    offers = [made[group] for group in plan.groups]
+        if group not in found:
+            found[group] = offers_of(free, suspended, part)
+    offers = [found[group] for group in plan.groups]
+    if made is not None:
+        offers = [
+            _with_made(part, own, more)
+            for part, own, more in zip(plan.channels, offers, made, strict=True)
+        ]
     terms = [
-        Terms(sum(offered.values()), _owed(short, part), unsourced, part.channel_buffer)
+        Terms(sum(offered.values()), owed_by(short, part), unsourced, part.channel_buffer)
         for part, offered in zip(plan.channels, offers, strict=True)
     ]
     shares = _shares(plan.channels, terms)
@@ -69,7 +81,7 @@ def figures_of(levels: Levels, unsourced: int, plan: Plan) -> list[Figure]:
     ]
 
 
-def _stands(levels: Levels) -> tuple[dict[str, int], dict[str, int], frozenset[str]]:
+def stands(levels: Levels) -> tuple[dict[str, int], dict[str, int], frozenset[str]]:
     """By location: what is free above 0, what is short above 0; and which are suspended.
 
     The same as `Level.free` and `Level.short`, in one pass, because batches ask for it of
@@ -90,11 +102,11 @@ def _stands(levels: Levels) -> tuple[dict[str, int], dict[str, int], frozenset[s
     return free, short, frozenset(suspended)
 
 
-def _owed(short: Mapping[str, int], part: ChannelPlan) -> int:
+def owed_by(short: Mapping[str, int], part: ChannelPlan) -> int:
     return sum([owed for name, owed in short.items() if name in part.places]) if short else 0
 
 
-def _offers(
+def offers_of(
     free: Mapping[str, int], suspended: frozenset[str], part: ChannelPlan
 ) -> dict[str, int]:
     """What each place offers, in the order of the pool; places that offer nothing left out."""
@@ -104,6 +116,12 @@ def _offers(
         if left > 0 and (is_own_till or location not in suspended):
             offers[location] = left
     return offers
+
+
+def _with_made(part: ChannelPlan, own: Offers, made: Offers) -> dict[str, int]:
+    """What stands made up, and what can be, in the order of the pool."""
+    together = {name: own.get(name, 0) + made.get(name, 0) for name, _, _ in part.offering}
+    return {name: units for name, units in together.items() if units}
 
 
 def _shares(channels: Sequence[ChannelPlan], terms: Sequence[Terms]) -> list[int]:

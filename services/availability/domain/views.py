@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
 from services.availability.domain.facts import NOTHING_KNOWN, Facts
-from services.availability.domain.figures import Figure, figures_of
+from services.availability.domain.figures import Figure, Offers, figures_of
 from services.availability.domain.levels import Level, next_version
 from services.availability.domain.plans import Plan
 
@@ -36,6 +36,7 @@ class Stock:
     levels: dict[str, Level] = field(default_factory=dict)
     facts: Facts = NOTHING_KNOWN
     shown: Mapping[str, Shown] = field(default_factory=dict)
+    is_in_kits: bool = False  # a kit, or a part of one, by any record ever told
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,10 +53,13 @@ class View:
     changed: tuple[Figure, ...]
 
 
-def recompute(stock: Stock, plan: Plan, now_us: int) -> View:
-    """The SKU's view from its inputs, in a transaction that began at `now_us` (µs since 1970)."""
+def recompute(stock: Stock, plan: Plan, now_us: int, made: Sequence[Offers] | None = None) -> View:
+    """The SKU's view from its inputs, in a transaction that began at `now_us` (µs since 1970).
+
+    `made` is, for a kit, what can be made up of its parts for each channel.
+    """
     version = next_version(stock.version, now_us)
-    figures = figures_of(stock.levels, stock.unsourced, plan)
+    figures = figures_of(stock.levels, stock.unsourced, plan, made)
     shown: dict[str, Shown] = {}
     changed: list[Figure] = []
     for figure in figures:

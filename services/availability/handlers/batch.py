@@ -7,7 +7,7 @@ from datetime import datetime
 from services.availability import metrics
 from services.availability.domain.facts import Facts
 from services.availability.domain.levels import fold_level
-from services.availability.handlers import referring, waiting
+from services.availability.handlers import assembling, referring, waiting
 from services.availability.handlers.computing import Computed, compute
 from services.availability.handlers.planning import PlanCache, Plans
 from services.availability.handlers.reading import Reading, read
@@ -114,7 +114,7 @@ class AvailabilityHandler:
             return False
         opened = Opened(at=now, policy_version=plans.reference.version)
         rows = self._memory.take(decoded.levels) if plans.holds(opened) else None
-        if rows is None:
+        if rows is None or any(row.stock.is_in_kits for row in rows.values()):
             return False
         touched = _fold_levels(rows, decoded)
         computed = compute((rows[sku] for sku in touched), plans, opened, inputs_changed=True)
@@ -144,6 +144,7 @@ class AvailabilityHandler:
         plans = await self._plans.at(connection, opened)
         moved = await waiting.keep_lines(connection, decoded.lines)
         skus = decoded.levels.keys() | decoded.lives.keys() | own.keys() | moved.keys()
+        skus |= assembling.parts_told(decoded.lives)
         notes: list[Note] = []
         rows: Rows = {}
         computed = Computed()
@@ -155,7 +156,11 @@ class AvailabilityHandler:
             facts = _fold_facts(rows, decoded, own)
             await referring.add_due_of_skus(connection, facts, opened)
             touched |= moved.keys() | facts.keys()
-            computed = compute((rows[sku] for sku in touched), plans, opened, inputs_changed=True)
+            touched |= await assembling.learn_kits(connection, rows, facts)
+            await assembling.note_stale(connection, rows, touched)
+            changed = [rows[sku] for sku in touched]
+            parts = await assembling.parts_of(connection, changed, rows)
+            computed = compute(changed, plans, opened, inputs_changed=True, parts=parts)
             computed.changes.facts = [(rows[sku].stock.sku_id, rows[sku].facts) for sku in facts]
             notes = await stock.record(connection, computed.changes)
         await keep_answers(connection, decoded.answers)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.availability.domain.views import View, recompute
+from services.availability.handlers.assembling import Parts, made_for
 from services.availability.handlers.planning import Plans
 from services.availability.repository import packing
 from services.availability.repository.stock import Changes, Opened, Row
@@ -27,8 +28,15 @@ class Computed:
             row.stock.version, row.stock.shown, row.view = view.version, view.shown, packed
 
 
-def compute(rows: Iterable[Row], plans: Plans, opened: Opened, *, inputs_changed: bool) -> Computed:
-    """New views of the rows, to be recorded.
+def compute(
+    rows: Iterable[Row],
+    plans: Plans,
+    opened: Opened,
+    *,
+    inputs_changed: bool,
+    parts: Parts | None = None,
+) -> Computed:
+    """New views of the rows, to be recorded. `parts` are those of the kits among them.
 
     A row whose inputs are as they were, and whose view comes out the same, isn't written.
     """
@@ -36,7 +44,10 @@ def compute(rows: Iterable[Row], plans: Plans, opened: Opened, *, inputs_changed
     for row in rows:
         stock = row.stock
         plan = plans.of(stock.sku, stock.facts, opened.at)
-        view = recompute(stock, plan, opened.at_us)
+        made = None
+        if stock.is_in_kits:
+            made = made_for(stock.facts, parts or {}, plans, plan, opened.at)
+        view = recompute(stock, plan, opened.at_us, made)
         packed = packing.pack_view(view, stock.levels, plan, plans.reference.version)
         if not inputs_changed and not view.changed and _says_the_same(packed, row.view):
             continue

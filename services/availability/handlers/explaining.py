@@ -1,29 +1,42 @@
 """Why it is that many: every term of a figure, with the policies that won and lost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.availability.domain.figures import Figure, figures_of
+from services.availability.domain.kits import Component, made_up, owed_of, spare_offers
 from services.availability.domain.levels import Level
 from services.availability.domain.plans import ChannelPlan, PlacePlan, offered
+from services.availability.handlers.assembling import Parts, components_of
 from services.availability.handlers.planning import Plans, load
 from services.availability.handlers.translating import reference_of
-from services.availability.repository import lines, reading, reference, stock
+from services.availability.repository import kits, lines, reading, reference, stock
 from services.availability.repository.reading import Inputs
 from shared.postgres.connecting import Pool
 from shared.stock.policies import Contest, Policy, Term
 
 Explained = dict[str, object]
 
+NO_LEVEL = Level(version=0, sellable=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartTold:
+    """The ledger's books of one part of a kit at a past moment."""
+
+    levels: Mapping[str, Level]
+    unsourced: int = 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A past moment, and the ledger's books of the SKU then."""
+    """A past moment, and the ledger's books of the SKU then, and of its parts where it's a kit."""
 
     at: datetime
     levels: Mapping[str, Level]
     unsourced: int = 0
+    parts: Mapping[str, PartTold] = field(default_factory=dict)
 
 
 async def explain(
@@ -38,15 +51,17 @@ async def explain(
         plans = await load(connection, opened)
         inputs = await reading.inputs(connection, sku)
         dated = await lines.dated_demand(connection, sku)
-    if inputs is None:
-        return None
+        if inputs is None:
+            return None
+        parts = await kits.parts(connection, sorted(inputs.facts.parts()))
     return {
         "sku": sku,
         "version": inputs.version,
         "policy_version": opened.policy_version,
         "at": opened.at.isoformat(),
         "dated": [{"requested_for": at, "units": units} for at, units in dated],
-        "channels": _channels(sku, inputs, plans, opened.at, channel, location),
+        "kit": _kit(inputs, opened.at),
+        "channels": _channels(sku, inputs, parts, plans, opened.at, channel, location),
     }
 
 
@@ -61,29 +76,72 @@ async def explain_at(
         numbers = await reference.channel_numbers(connection)
         records = await reference.shared_records_at(connection, told.at)
         facts = await reading.facts_at(connection, sku, told.at)
+        facts_of = {
+            part: await reading.facts_at(connection, part, told.at) for part in facts.parts()
+        }
     plans = Plans(reference_of(records, numbers, version=0), told.at)
     inputs = Inputs(version=0, unsourced=told.unsourced, levels=dict(told.levels), facts=facts)
+    parts = {
+        part: Inputs(0, books.unsourced, dict(books.levels), found)
+        for part, found in facts_of.items()
+        if (books := told.parts.get(part)) is not None
+    }
     return {
         "sku": sku,
         "at": told.at.isoformat(),
-        "channels": _channels(sku, inputs, plans, told.at, channel, location),
+        "kit": _kit(inputs, told.at),
+        "channels": _channels(sku, inputs, parts, plans, told.at, channel, location),
     }
 
 
 def _channels(
     sku: str,
     inputs: Inputs,
+    parts: Parts,
     plans: Plans,
     moment: datetime,
     channel: str | None,
     location: str | None,
 ) -> Explained:
     plan = plans.of(sku, inputs.facts, moment)
-    figures = figures_of(inputs.levels, inputs.unsourced, plan)
+    components = components_of(inputs.facts, parts, plans, moment)
+    made = made_up(components, plan) if components else None
+    figures = figures_of(inputs.levels, inputs.unsourced, plan, made)
+    found: Explained = {}
+    for i, (figure, part) in enumerate(zip(figures, plan.channels, strict=True)):
+        if channel in (None, figure.channel):
+            explained = _channel(figure, part, inputs, location)
+            if components:
+                explained["parts"] = [_component(each, i, part, location) for each in components]
+            found[figure.channel] = explained
+    return found
+
+
+def _kit(inputs: Inputs, moment: datetime) -> list[Explained]:
+    """What goes into one at this moment; nothing for what is no kit."""
+    kit = inputs.facts.life_at(moment).kit
+    return [{"sku": part.sku, "quantity": part.quantity} for part in kit]
+
+
+def _component(
+    component: Component, channel: int, kit: ChannelPlan, location: str | None
+) -> Explained:
+    """How many kits one part is enough for at each place where the kit may be offered."""
+    part, spare = component.plan.channels[channel], spare_offers(component)[channel]
     return {
-        figure.channel: _channel(figure, part, inputs, location)
-        for figure, part in zip(figures, plan.channels, strict=True)
-        if channel in (None, figure.channel)
+        "sku": component.sku,
+        "quantity": component.quantity,
+        "recalled": component.is_recalled,
+        "owed": owed_of(component, channel),
+        "locations": {
+            name: {
+                **_place(part.places[name], component.levels.get(name, NO_LEVEL)),
+                "spare": spare.get(name, 0),
+                "enough_for": spare.get(name, 0) // component.quantity,
+            }
+            for name, _, _ in kit.offering
+            if location in (None, name)
+        },
     }
 
 

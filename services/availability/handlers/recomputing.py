@@ -5,9 +5,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from services.availability import metrics
+from services.availability.handlers.assembling import parts_of
 from services.availability.handlers.computing import compute
 from services.availability.handlers.planning import PlanCache
-from services.availability.repository import reference, stock
+from services.availability.repository import kits, reference, stock
 from services.availability.repository.stock import Note, Rows
 from shared.postgres.connecting import TRANSIENT, Connection, Pool
 from shared.runtime.waiting import wait_for_event
@@ -18,6 +19,7 @@ POLL_SECONDS = 0.2
 RETRY_SECONDS = 0.5
 DUE_MAX = 500
 SLICE = 200
+STALE_MAX = 1_000
 
 
 class Recomputing:
@@ -55,8 +57,9 @@ class Recomputing:
         async with self._pool.acquire(timeout=5) as connection:
             due = await self._take_due(connection)
             queued = await self._queued_slice(connection)
+            stale = await self._stale_kits_slice(connection)
             swept = await self._sweep_slice(connection)
-        return bool(due or queued or swept)
+        return bool(due or queued or stale or swept)
 
     async def force_sweep(self, reason: str) -> None:
         """Compute and tell everything again under new versions."""
@@ -71,6 +74,7 @@ class Recomputing:
                 return 0
             skus = [key.removeprefix("sku:") for key in keys if key.startswith("sku:")]
             await reference.queue(connection, skus)
+            await kits.note_stale(connection, skus)
             if len(skus) < len(keys):
                 await stock.begin_unread(connection, alone=True)
                 await reference.ask_sweep(connection, "a moment was due")
@@ -85,6 +89,16 @@ class Recomputing:
             rows, notes = await self._compute(connection, ids=ids)
         self._committed(notes)
         metrics.RECOMPUTED.labels("due").inc(len(rows))
+        return len(ids)
+
+    async def _stale_kits_slice(self, connection: Connection) -> int:
+        async with connection.transaction():
+            ids = await kits.take_stale(connection, STALE_MAX)
+            if not ids:
+                return 0
+            rows, notes = await self._compute(connection, ids=ids)
+        self._committed(notes)
+        metrics.RECOMPUTED.labels("kit").inc(len(rows))
         return len(ids)
 
     async def _sweep_slice(self, connection: Connection) -> bool:
@@ -118,5 +132,6 @@ class Recomputing:
             for row in rows.values():
                 row.stock.shown = {}
         plans = await self._plans.at(connection, opened)
-        computed = compute(rows.values(), plans, opened, inputs_changed=is_forced)
+        parts = await parts_of(connection, rows.values(), {})
+        computed = compute(rows.values(), plans, opened, inputs_changed=is_forced, parts=parts)
         return rows, await stock.record(connection, computed.changes)

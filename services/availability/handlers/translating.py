@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from services.availability.domain import reference
-from services.availability.domain.facts import Life
+from services.availability.domain.facts import Life, Part
 from services.availability.repository.reference import Told
 from shared.contracts.orders import Method
 from shared.contracts.records import Undecodable
@@ -41,6 +41,7 @@ def life_of(product: Product) -> Life:
         sold_from=cycle.on_sale_from,
         sold_until=cycle.end_of_life,
         is_recalled=cycle.recalled,
+        kit=tuple(Part(part.sku, part.quantity) for part in product.kit),
     )
 
 

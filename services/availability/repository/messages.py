@@ -15,6 +15,7 @@ from shared.contracts.topics import AVAILABILITY
 from shared.kafka.producing import Headers, Outgoing
 
 SOURCE = "stocktide:availability"
+NO_LEVEL = Level(version=0, sellable=0)  # of a kit, where only its parts lie
 
 
 class State(NamedTuple):
@@ -63,10 +64,10 @@ def _message(
         value["by_location"] = [
             {
                 "location": location,
-                "free": levels[location].free,
+                "free": (level := levels.get(location, NO_LEVEL)).free,
                 "buffer": buffers.get(location, 0),
                 "offered": offered,
-                "level_version": levels[location].version,
+                "level_version": level.version,
             }
             for location, offered in shown["by_location"].items()
         ]

@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict, cast
 
 from pydantic_core import from_json, to_json
 
-from services.availability.domain.facts import ALWAYS, NOTHING_KNOWN, Facts, Life
+from services.availability.domain.facts import ALWAYS, NOTHING_KNOWN, Facts, Life, Part
 from services.availability.domain.figures import Figure
 from services.availability.domain.levels import Level, Levels
 from services.availability.domain.plans import ChannelPlan, Plan
@@ -111,7 +111,7 @@ def pack_facts(facts: Facts) -> bytes:
                 (
                     life.revision, _us(life.begins), _us(life.ends), int(life.is_deleted),
                     life.category, life.segment, _us(life.sold_from), _us(life.sold_until),
-                    int(life.is_recalled),
+                    int(life.is_recalled), *((life.kit,) if life.kit else ()),
                 )
                 for life in facts.lives.values()
             ],
@@ -142,12 +142,14 @@ def unpack_facts(packed: bytes) -> Facts:
 
 
 def _life(packed: Sequence[object]) -> Life:
-    revision, begins, ends, is_deleted, category, segment, sold_from, sold_until, recalled = packed
+    revision, begins, ends, is_deleted, category, segment, sold_from, sold_until, *rest = packed
+    recalled, kit = (*rest, ())[:2]
     return Life(
         revision=cast("int", revision), begins=_moment(begins), ends=_moment(ends),
         is_deleted=bool(is_deleted), category=tuple(cast("list[str]", category)),
         segment=cast("str | None", segment), sold_from=_moment(sold_from),
         sold_until=_moment(sold_until), is_recalled=bool(recalled),
+        kit=tuple(Part(*part) for part in cast("list[tuple[str, int]]", kit)),
     )  # fmt: skip
 
 

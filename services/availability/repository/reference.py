@@ -73,6 +73,7 @@ END_SWEEP = "delete from availability.sweeps where sweep_id = $1"
 OPEN_WORK = """
 select (select count(*) from availability.recompute)
      + (select count(*) from availability.sweeps)
+     + (select count(*) from availability.stale_kits)
 """
 
 

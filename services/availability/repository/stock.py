@@ -27,15 +27,18 @@ select p.version, now() as at from gate, availability.policy_version p for updat
 MOMENT_SHARED = "select version, now() as at from availability.policy_version for share"
 MOMENT_ALONE = "select version, now() as at from availability.policy_version for update"
 LOCK = """
-select sku_id, sku, partition, version, unsourced, levels, facts, view from availability.stock
+select sku_id, sku, partition, version, unsourced, levels, facts, view, is_in_kits
+from availability.stock
 where sku = any($1::text[]) order by sku_id for update
 """
 LOCK_BY_ID = """
-select sku_id, sku, partition, version, unsourced, levels, facts, view from availability.stock
+select sku_id, sku, partition, version, unsourced, levels, facts, view, is_in_kits
+from availability.stock
 where sku_id = any($1::bigint[]) order by sku_id for update
 """
 LOCK_AFTER = """
-select sku_id, sku, partition, version, unsourced, levels, facts, view from availability.stock
+select sku_id, sku, partition, version, unsourced, levels, facts, view, is_in_kits
+from availability.stock
 where sku_id > $1 order by sku_id limit $2 for update
 """
 CREATE = """
@@ -211,12 +214,12 @@ def _rows(records: Sequence[asyncpg.Record]) -> Rows:
 
 
 def _row(record: asyncpg.Record) -> Row:
-    sku_id, sku, partition, version, unsourced, levels, facts, view = record
+    sku_id, sku, partition, version, unsourced, levels, facts, view, is_in_kits = record
     return Row(
         stock=Stock(
             sku_id=sku_id, sku=sku, partition=partition, version=version, unsourced=unsourced,
             levels=packing.unpack_levels(levels), facts=packing.unpack_facts(facts),
-            shown=packing.unpack_shown(view),
+            shown=packing.unpack_shown(view), is_in_kits=is_in_kits,
         ),
         facts=facts,
         view=view,

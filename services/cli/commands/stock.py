@@ -1,6 +1,6 @@
 """`stock get`, `stock explain`, `view rebuild`: the ledger's and availability's answers, joined."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -70,11 +70,14 @@ def explain(
         book = ask(state, LEDGER, path, query={"at": moment})
         body = {"at": moment, "levels": book["levels"], "unsourced": book["unsourced"]}
         offer = ask(state, AVAILABILITY, path, query=query, body=body, method="POST")
+        if parts := offer["kit"]:
+            body["parts"] = {part["sku"]: _books(part["sku"], moment) for part in parts}
+            offer = ask(state, AVAILABILITY, path, query=query, body=body, method="POST")
         book["levels"] = [x for x in book["levels"] if location in (None, x["location"])]
     if as_json:
         print_json({"ledger": book, "availability": offer})
         return Exit.OK
-    if not book["levels"]:
+    if not book["levels"] and not offer["kit"]:
         raise CommandError(
             f"The ledger has no level of {sku}{f' at {location}' if location else ''}.",
             "Look for a typing error; `stocktide stock get` lists its locations.",
@@ -94,6 +97,12 @@ def explain(
             say(f"{level['location']}: months that are closed hold some that was recorded later.")
     _print_offer(offer)
     return Exit.OK
+
+
+def _books(sku: str, moment: str) -> Mapping[str, Any]:
+    """What the ledger had of a part of a kit at a past moment."""
+    book = ask(here(), LEDGER, f"/v1/explain/{quote(sku, safe='')}", query={"at": moment})
+    return {"levels": book["levels"], "unsourced": book["unsourced"]}
 
 
 def moment_of(told: str) -> str:
@@ -122,6 +131,29 @@ def _print_offer(offer: Mapping[str, Any]) -> None:
                 for name, place in one["locations"].items()
             ],
         )
+        _print_parts(channel, one.get("parts", ()))
+
+
+def _print_parts(channel: str, parts: Sequence[Mapping[str, Any]]) -> None:
+    """Which part binds where: the one that is enough for the fewest kits."""
+    columns = ("free", "buffer", "hindrance", "offered", "spare", "enough_for")
+    if parts:
+        print_table(
+            f"{channel}: made of",
+            ("location", "part", "each", *columns, "binds"),
+            [
+                (name, part["sku"], part["quantity"], *(place[column] for column in columns),
+                 "yes" if place["enough_for"] == _fewest(parts, name) else "")
+                for name in parts[0]["locations"]
+                for part in parts
+                for place in (part["locations"][name],)
+            ],
+        )  # fmt: skip
+
+
+def _fewest(parts: Sequence[Mapping[str, Any]], location: str) -> int:
+    fewest: int = min(part["locations"][location]["enough_for"] for part in parts)
+    return fewest
 
 
 def _winner(policies: Mapping[str, Any], term: str) -> str | None:
