@@ -19,7 +19,7 @@ from services.availability.handlers.streaming import Stream
 from services.availability.repository import packing, reading
 from services.availability.repository.parking import PARKING
 from services.availability.repository.progress import ProgressRows
-from shared.contracts.fields import ChannelId, LocationId, Sku
+from shared.contracts.fields import QUANTITY_MAX, ChannelId, LocationId, Sku
 from shared.http.parked import Replay, parked_router
 from shared.postgres.connecting import TRANSIENT, Pool
 from shared.telemetry.health import Health
@@ -187,12 +187,17 @@ def _explaining(answers: Answers, pool: Pool) -> APIRouter:
 
     @router.get("/v1/promise/{sku:path}")
     async def promised(
-        sku: SkuPath, channel: Annotated[ChannelId, Query()], by: AwareDatetime
+        sku: SkuPath,
+        channel: Annotated[ChannelId, Query()],
+        by: AwareDatetime | None = None,
+        quantity: Annotated[int | None, Query(ge=1, le=QUANTITY_MAX)] = None,
     ) -> Response:
-        """What may be promised by a moment: available now, less what is accepted for later."""
+        """What may be promised by a moment (now): available, and what arrives by then, less what
+        is accepted for later. With a quantity: from when on so many can be.
+        """
         if not answers.is_built:
             raise _building()
-        found = await promise(pool, sku, channel, by)
+        found = await promise(pool, sku, channel, by, quantity)
         if found is None:
             raise HTTPException(404, f"{channel} has no figure of the SKU {sku}")
         return Response(to_json(found), media_type=JSON)

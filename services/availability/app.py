@@ -19,6 +19,7 @@ from services.availability.handlers.reading import Reading
 from services.availability.handlers.recomputing import Recomputing
 from services.availability.handlers.remembering import RowMemory
 from services.availability.handlers.streaming import Stream
+from services.availability.handlers.supplying import SupplyHandler
 from services.availability.repository.parking import PARKING
 from services.availability.repository.progress import ProgressRows
 from services.availability.repository.publishing import DirtyStates
@@ -34,6 +35,7 @@ from shared.contracts.topics import (
     REFERENCE_DATA,
     REPUBLISHES,
     STOCK_LEVELS,
+    SUPPLY_ORDERS,
 )
 from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
@@ -168,6 +170,18 @@ async def _add_worker(
         process.closing,
     )  # fmt: skip
     _run(process, worker)
+    _read_supply(process, kafka, pool, clock)
+
+
+def _read_supply(process: Process, kafka: str, pool: Pool, clock: SystemClock) -> None:
+    options = ConsumerOptions(
+        servers=kafka, group="availability-supply", topics=(SUPPLY_ORDERS.name,),
+        batch_max=lambda: 500,
+    )  # fmt: skip
+    positions = Positions(pool, schema="availability", owner=f"{socket.gethostname()}/{new_id()}")
+    reading = Consuming(options, SupplyHandler(pool), positions, clock, process.closing)
+    process.add("supply", reading.run)
+    process.health.add("supply", lambda: None if reading.is_ready else "no partitions yet")
 
 
 def _run(process: Process, worker: _Worker) -> None:

@@ -25,6 +25,7 @@ class Level(NamedTuple):
 
 
 Levels = Mapping[str, Level]
+NO_LEVEL = Level(version=0, sellable=0)
 
 
 def fold_level(levels: dict[str, Level], location: str, told: Level) -> bool:

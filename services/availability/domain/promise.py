@@ -24,3 +24,17 @@ def available_to_promise(
         if is_last_of_moment:
             lowest = min(lowest, projected)
     return lowest
+
+
+def earliest_promise(
+    available_to_sell: int,
+    arrivals: Sequence[Dated],
+    demand: Sequence[Dated],
+    now: datetime,
+    quantity: int,
+) -> datetime | None:
+    """The first moment from `now` on by which `quantity` units can be promised; None for never."""
+    for by in sorted({now, *(at for at, _ in arrivals if at > now)}):
+        if available_to_promise(available_to_sell, arrivals, demand, by) >= quantity:
+            return by
+    return None

@@ -7,7 +7,7 @@ from datetime import datetime
 from services.availability import metrics
 from services.availability.domain.facts import Facts
 from services.availability.domain.levels import fold_level
-from services.availability.handlers import assembling, referring, waiting
+from services.availability.handlers import assembling, referring, supplying, waiting
 from services.availability.handlers.computing import Computed, compute
 from services.availability.handlers.planning import PlanCache, Plans
 from services.availability.handlers.reading import Reading, read
@@ -96,6 +96,7 @@ class AvailabilityHandler:
 
     async def _apply_again(self, connection: Connection, taken: list[ParkedMessage]) -> Told:
         decoded = await read(batch_of(taken))
+        await supplying.apply_again(connection, taken)
         opened = await stock.begin(connection, UNFENCED, alone=bool(decoded.records))
         folded = await self._fold(connection, opened, decoded)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.availability.domain.figures import Figure, figures_of
 from services.availability.domain.kits import Component, made_up, owed_of, spare_offers
-from services.availability.domain.levels import Level
+from services.availability.domain.levels import NO_LEVEL, Level
 from services.availability.domain.plans import ChannelPlan, PlacePlan, offered
 from services.availability.handlers.assembling import Parts, components_of
 from services.availability.handlers.planning import Plans, load
@@ -17,8 +17,6 @@ from shared.postgres.connecting import Pool
 from shared.stock.policies import Contest, Policy, Term
 
 Explained = dict[str, object]
-
-NO_LEVEL = Level(version=0, sellable=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
-"""House-keeping: order lines that wait for nothing any more are forgotten after a while."""
+"""House-keeping: order lines and supply orders that are over are forgotten after a while."""
 
 import asyncio
 import logging
 from datetime import timedelta
 
-from services.availability.repository import lines
+from services.availability.repository import lines, supply
 from shared.postgres.connecting import TRANSIENT, Pool
 from shared.runtime.clock import Clock
 from shared.runtime.waiting import wait_for_event
@@ -28,12 +28,12 @@ async def keep_house(pool: Pool, clock: Clock, closing: asyncio.Event) -> None:
 
 
 async def forget_settled(pool: Pool, clock: Clock, closing: asyncio.Event) -> int:
-    """Forget what has been settled for long, in slices; returns how many lines."""
+    """Forget what has been settled for long, in slices; returns how many lines and orders."""
     total, before = 0, clock.now() - KEEP
-    while not closing.is_set():
-        async with pool.acquire(timeout=5) as connection:
-            count = await lines.prune(connection, before, SLICE)
-        total += count
-        if count < SLICE:
-            break
+    for prune in (lines.prune, supply.prune):
+        count = SLICE
+        while count == SLICE and not closing.is_set():
+            async with pool.acquire(timeout=5) as connection:
+                count = await prune(connection, before, SLICE)
+            total += count
     return total

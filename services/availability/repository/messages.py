@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic_core import to_json
 
-from services.availability.domain.levels import Level
+from services.availability.domain.levels import NO_LEVEL, Level
 from services.availability.domain.views import Shown
 from services.availability.repository import packing
 from services.availability.repository.packing import Behind
@@ -15,7 +15,6 @@ from shared.contracts.topics import AVAILABILITY
 from shared.kafka.producing import Headers, Outgoing
 
 SOURCE = "stocktide:availability"
-NO_LEVEL = Level(version=0, sellable=0)  # of a kit, where only its parts lie
 
 
 class State(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import services.availability
 from services.availability.domain.views import Shown
@@ -14,6 +15,7 @@ from services.availability.handlers.mirroring import Mirror
 from services.availability.handlers.planning import PlanCache
 from services.availability.handlers.recomputing import Recomputing
 from services.availability.handlers.remembering import RowMemory
+from services.availability.handlers.supplying import SupplyHandler
 from services.availability.repository import packing
 from services.availability.repository.progress import ProgressRows
 from services.availability.repository.publishing import DirtyStates
@@ -21,7 +23,8 @@ from services.availability.repository.stock import Note
 from shared.cache.connecting import open_redis
 from shared.cache.generations import GenerationMark
 from shared.cache.versioned import Versioned, VersionedStrings
-from shared.contracts.topics import ALLOCATIONS, REFERENCE_DATA, STOCK_LEVELS
+from shared.contracts.topics import ALLOCATIONS, REFERENCE_DATA, STOCK_LEVELS, SUPPLY_ORDERS
+from shared.kafka.handling import Handler
 from shared.kafka.producing import Outgoing
 from shared.postgres.connecting import Connection, Pool, connect, open_pool
 from shared.postgres.migrations import migrate
@@ -79,8 +82,14 @@ class AvailabilityBench:
     claims: dict[str, Claim] = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
 
-    async def tell(self, topic: str, *payloads: Mapping[str, object] | bytes) -> None:
+    async def tell(
+        self,
+        topic: str,
+        *payloads: Mapping[str, object] | bytes,
+        handler: AvailabilityHandler | SupplyHandler | None = None,
+    ) -> None:
         """Apply one batch from this worker's partition of a topic."""
+        reader: Handler[Any] = handler or self.handler
         if topic not in self.claims:
             claim = await self.positions.claim(topic, self.partition, first_offset=0)
             self.claims[topic] = claim
@@ -90,7 +99,7 @@ class AvailabilityBench:
             for i, payload in enumerate(payloads)
         ]
         batch = a_batch(messages, epoch=self.claims[topic].epoch, expected=expected)
-        await self.handler.apply(batch, await self.handler.decode(batch))
+        await reader.apply(batch, await reader.decode(batch))
         self.offsets[topic] = batch.slices[0].next_offset
 
     async def levels(self, *levels: Mapping[str, object] | bytes) -> None:
@@ -105,6 +114,10 @@ class AvailabilityBench:
     async def allocate(self, *lines: Mapping[str, object]) -> None:
         """One batch of order lines' outcomes."""
         await self.tell(ALLOCATIONS.name, *lines)
+
+    async def supply(self, *orders: Mapping[str, object] | bytes) -> None:
+        """One batch of supply orders, which have a consumer of their own."""
+        await self.tell(SUPPLY_ORDERS.name, *orders, handler=SupplyHandler(self.pool))
 
     async def settle(self) -> None:
         """Work off what is due or waits to be computed again."""

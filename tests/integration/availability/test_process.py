@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from shared.contracts.cloudevents import headers_for
 from shared.contracts.partitions import partition_for
-from shared.contracts.topics import AVAILABILITY, REFERENCE_DATA, STOCK_LEVELS, Topic
+from shared.contracts.topics import AVAILABILITY, REFERENCE_DATA, STOCK_LEVELS, SUPPLY_ORDERS, Topic
 from shared.kafka.producing import Outgoing, open_producer, send_all
 from shared.runtime.infrastructure import Addresses
 from shared.testing.messages import NOON
@@ -163,6 +163,31 @@ async def test_a_view_built_from_nothing_is_ready_only_when_everything_was_told_
 
     await running.wait_for("S1", 9)
     assert (await running.http.get("/readyz")).status_code == 200
+
+
+async def test_a_supply_order_on_kafka_becomes_a_promise_over_http(running: Running) -> None:
+    await running.send(REFERENCE_DATA, "channel|web|", "channel|web|", WEB)
+    await running.send(STOCK_LEVELS, "S1|L1", "S1", a_level("S1", "L1", 7))
+    expected = "2100-01-01T00:00:00Z"
+    supply = {
+        "supply_id": "P1", "type": "purchase_order", "state": "confirmed", "version": 1,
+        "to_location": "L1", "expected_at": expected,
+        "lines": [{"line_id": "1", "sku": "S1", "ordered": 5}],
+    }  # fmt: skip
+
+    await running.send(SUPPLY_ORDERS, "P1", "P1", supply)
+
+    await running.wait_for("S1", 7)
+
+    async def asked(**query: str) -> object:
+        answer = await running.http.get("/v1/promise/S1", params={"channel": "web"} | query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["available_to_promise"]
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while await asked(by=expected) != 12:  # noqa: ASYNC110  (another process)
+            await asyncio.sleep(0.1)
+    assert await asked() == 7
 
 
 async def _flush(redis_url: str) -> None:
