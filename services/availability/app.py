@@ -212,9 +212,7 @@ async def _add_api(
     )
     answers = Answers(reader, pool, ProgressRows(pool), clock, closing)
     stream = Stream(keys_max=settings.stream_keys_max, epoch=new_id()[:8])
-    listening = Listening(
-        required(stack.kafka, "kafka"), AVAILABILITY, stream.heard, stream.lost, closing
-    )
+    listening = Listening(required(stack.kafka, "kafka"), AVAILABILITY, stream, clock, closing)
     process.add("answers", answers.run)
     process.add("listen", listening.run)
     process.health.add("answers", answers.problem)

@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.availability.handlers.streaming import Stream
 from shared.contracts.topics import Topic
-from shared.kafka.batches import Message
+from shared.runtime.clock import Clock
 from shared.runtime.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+IDLE_SECONDS = 1.0
+LINGER_SECONDS = 60.0
 
 
 class TopicEnds:
@@ -44,28 +47,28 @@ class TopicEnds:
 
 
 class Listening:
-    """Every message of one topic from now on, all partitions, in every process that listens."""
+    """Every message of one topic, all partitions, for as long as the stream has clients.
+
+    Reading a busy topic for nobody costs broker and process as much as reading it for somebody.
+    """
 
     def __init__(
-        self,
-        servers: str,
-        topic: Topic,
-        heard: Callable[[Message], None],
-        lost: Callable[[], None],
-        closing: asyncio.Event,
+        self, servers: str, topic: Topic, stream: Stream, clock: Clock, closing: asyncio.Event
     ) -> None:
         self._servers = servers
         self._topic = topic
-        self._heard = heard
-        self._lost = lost
+        self._stream = stream
+        self._clock = clock
         self._closing = closing
-        self.is_listening = False
+        self._wanted_at = 0.0
 
     async def run(self) -> None:
-        """Listen until told to close. After a broken connection `lost` says so: what was told
-        meanwhile was not heard.
+        """Listen while somebody wants it, until told to close. What is told in between, or while a
+        connection is broken, is not heard, and the stream is told so.
         """
         while not self._closing.is_set():
+            if not await wait_for_event(self._stream.wanted, IDLE_SECONDS):
+                continue
             try:
                 await self._listen()
             except KafkaError as error:
@@ -73,9 +76,10 @@ class Listening:
                     "the stream was interrupted",
                     extra={"action": "stream_interrupted", "reason": repr(error)},
                 )
-            self.is_listening = False
-            self._lost()
-            await wait_for_event(self._closing, RETRY_SECONDS)
+                await wait_for_event(self._closing, RETRY_SECONDS)
+            finally:
+                self._stream.live.clear()
+                self._stream.lost()
 
     async def _listen(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -88,11 +92,23 @@ class Listening:
             ]
             consumer.assign(places)
             await consumer.seek_to_end(*places)
-            self.is_listening = True
-            while not self._closing.is_set():
+            self._stream.live.set()
+            self._wanted_at = self._clock.monotonic()
+            while not self._closing.is_set() and self._is_wanted():
                 fetched = await consumer.getmany(timeout_ms=200, max_records=2_000)
                 for messages in fetched.values():
                     for message in messages:
-                        self._heard(message)
+                        self._stream.heard(message)
         finally:
+            self._stream.live.clear()  # before anything is awaited: who comes now must wait
             await consumer.stop()
+
+    def _is_wanted(self) -> bool:
+        """Clients that were cut off come back within seconds, and get what they missed."""
+        now = self._clock.monotonic()
+        if self._stream.has_clients:
+            self._wanted_at = now
+        elif now - self._wanted_at > LINGER_SECONDS:
+            self._stream.wanted.clear()
+            return False
+        return True

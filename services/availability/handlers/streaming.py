@@ -38,6 +38,9 @@ class Stream:
         self._sequence = 0
         self._remembered: deque[tuple[int, bytes, bytes]] = deque(maxlen=REMEMBERED_MAX)
         self._clients: set[_Client] = set()
+        # Somebody has come, and: whoever hears the topic for us is there.
+        self.wanted = asyncio.Event()
+        self.live = asyncio.Event()
 
     def heard(self, message: Message) -> None:
         """A figure was told."""
@@ -48,10 +51,15 @@ class Stream:
             self._offer(client, self._sequence, key, value)
 
     def lost(self) -> None:
-        """Something may have been told that was not heard."""
+        """Something may have been told that was not heard: who had heard all until here too."""
+        self._sequence += 1
         self._remembered.clear()
         for client in self._clients:
             self._reset(client)
+
+    @property
+    def has_clients(self) -> bool:
+        return bool(self._clients)
 
     @property
     def is_full(self) -> bool:
@@ -61,14 +69,19 @@ class Stream:
     async def events(
         self, *, channel: str | None, last_event_id: str | None, closing: asyncio.Event
     ) -> AsyncIterator[bytes]:
-        """Server-sent events for one client until it leaves or the process closes."""
+        """Server-sent events for one client until it leaves or the process closes. What is told
+        after the first one, a sign of life, is heard.
+        """
         client = _Client(channel=f"{channel}|".encode() if channel else None)
-        if last_event_id is not None:
-            self._resume(client, last_event_id)
         self._clients.add(client)
         metrics.STREAM_CLIENTS.set(len(self._clients))
+        self.wanted.set()
         silence = 0.0
         try:
+            while not closing.is_set() and not await wait_for_event(self.live, POLL_SECONDS):
+                pass
+            if last_event_id is not None:
+                self._resume(client, last_event_id)
             yield ALIVE
             while not closing.is_set():
                 if await wait_for_event(client.woken, POLL_SECONDS):

@@ -14,6 +14,7 @@ def told(stream: Stream, sku: str, value: str, channel: str = "web") -> None:
 async def opened(
     stream: Stream, *, channel: str | None = None, last_event_id: str | None = None
 ) -> AsyncGenerator[bytes, None]:
+    stream.live.set()
     events = stream.events(channel=channel, last_event_id=last_event_id, closing=asyncio.Event())
     assert isinstance(events, AsyncGenerator)
     assert await anext(events) == ALIVE
@@ -94,9 +95,36 @@ async def test_after_a_broken_connection_everybody_reads_again() -> None:
 
 async def test_the_stream_ends_when_the_process_closes() -> None:
     stream, closing = Stream(keys_max=10, epoch="e"), asyncio.Event()
+    stream.live.set()
     client = stream.events(channel=None, last_event_id=None, closing=closing)
     assert await anext(client) == ALIVE
 
     closing.set()
 
     assert [event async for event in client] == []
+
+
+async def test_a_client_hears_of_life_only_when_somebody_hears_the_topic() -> None:
+    stream = Stream(keys_max=10, epoch="e")
+    events = stream.events(channel=None, last_event_id=None, closing=asyncio.Event())
+    assert isinstance(events, AsyncGenerator)
+    first = asyncio.ensure_future(anext(events))
+    await asyncio.wait([first], timeout=0.05)
+    assert not first.done()
+    assert stream.wanted.is_set()
+
+    stream.live.set()
+
+    assert await first == ALIVE
+    await events.aclose()
+
+
+async def test_who_had_heard_everything_before_a_gap_must_read_again() -> None:
+    stream = Stream(keys_max=10, epoch="e")
+    told(stream, "S1", "1")
+    stream.lost()
+
+    client = await opened(stream, last_event_id="e-1")
+
+    assert await anext(client) == RESET
+    await client.aclose()
