@@ -1,4 +1,4 @@
-"""`python -m benchmarks drain|latency`: measure, check the invariants, print and write a report."""
+"""`python -m benchmarks drain|latency|holds`: measure, check the invariants, print, report."""
 
 import argparse
 import asyncio
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 EVENTS_MAX = 1_000_000
 PEERS = ("faust_noop", "faust_table", "quix_stateful", "transaction_per_event")
+HOLDS_PEERS = ("transaction", "redis_gate", "medusa")
 HELP = """\
-Measures P1 and P2 of the goals on fresh embedded servers (or on empty given ones: STOCKTIDE_KAFKA,
+Measures P1 to P4 of the goals on fresh embedded servers (or on empty given ones: STOCKTIDE_KAFKA,
 STOCKTIDE_POSTGRES, STOCKTIDE_REDIS). The invariants are checked at the end of each run; the exit
 status is 1 when one does not hold, and the figures then mean nothing. See benchmarks/README.md.
 
-  make bench                        both, at the sizes of the goals
+  make bench                        all, at the sizes of the goals
   make bench ARGS="drain --events 300000 --report drain.json"
   make bench ARGS="latency --rate 1000 --seconds 60 --report latency.json"
+  make bench ARGS="holds --seconds 10 --report holds.json"
 """
 
 
@@ -33,7 +35,9 @@ def parser() -> argparse.ArgumentParser:
         description=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = main_parser.add_subparsers(dest="command", required=True, metavar="drain|latency")
+    commands = main_parser.add_subparsers(
+        dest="command", required=True, metavar="drain|latency|holds"
+    )
     drain = commands.add_parser(
         "drain", help="P1: events a second of a published backlog, beside faust and Quix Streams"
     )
@@ -56,35 +60,59 @@ def parser() -> argparse.ArgumentParser:
         "--skus", type=_up_to(20_000), default=1_000, metavar="N", help="listings (default 1000)"
     )
     latency.add_argument("--channel", choices=["woocommerce"], default="woocommerce")
+    holds = _holds_options(commands)
     for command in (drain, latency):
         command.add_argument("--seed", type=int, default=1, metavar="N")
+    for command in (drain, latency, holds):
         command.add_argument("--report", type=Path, metavar="FILE", help="write JSON there")
     return main_parser
 
 
+def _holds_options(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> argparse.ArgumentParser:
+    holds = commands.add_parser(
+        "holds", help="P3 and P4: reservations a second over HTTP and in process, beside peers"
+    )
+    holds.add_argument(
+        "--seconds", type=_up_to(600), default=10, metavar="N", help="each phase (default 10)"
+    )
+    holds.add_argument("--skus", type=_up_to(20_000), default=2_000, metavar="N")
+    holds.add_argument(
+        "--callers", type=_up_to(1_000), default=32, metavar="N", help="in process (default 32)"
+    )
+    holds.add_argument(
+        "--peers", type=_holds_peer_names, default=",".join(HOLDS_PEERS), metavar="NAMES",
+        help="comma-separated, or none (default: %(default)s)",
+    )  # fmt: skip
+    return holds
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one benchmark, or both when none is named.
+    """Run one benchmark, or all when none is named.
 
     Returns 0 when the invariants hold, 1 when not, 2 when it could not run, 130 after Ctrl-C.
     """
     given = sys.argv[1:] if arguments is None else arguments
     if not given:
-        return max(main(["drain"]), main(["latency"]))
+        return max(main(["drain"]), main(["latency"]), main(["holds"]))
     told = parser().parse_args(given)
     if told.report is not None and not told.report.parent.is_dir():
         print(f"{told.report.parent} is no folder; make it, or name another report.")
         return 2
-    run = _drain if told.command == "drain" else _latency
+    run = {"drain": _drain, "latency": _latency, "holds": _holds}[told.command]
     # What may go wrong is imported late, so that --help answers at once.
     from benchmarks.children import ServiceError
     from benchmarks.progress import Overdue
     from benchmarks.publishing import PublishingError
+    from benchmarks.reserving.run import LoadError
     from services.cli.exits import CommandError
     from shared.postgres.migrations import MigrationError
     from shared.runtime.infrastructure import InfrastructureError
 
     failures = (
         ServiceError, Overdue, PublishingError, InfrastructureError, CommandError, MigrationError,
+        LoadError,
     )  # fmt: skip
     # A polite end is one like Ctrl-C: frozen processes are let go, and everything is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -136,6 +164,20 @@ def _latency(told: argparse.Namespace) -> dict[str, object]:
     return report(timed, machine)
 
 
+def _holds(told: argparse.Namespace) -> dict[str, object]:
+    from benchmarks.machine import this_machine
+    from benchmarks.reserving.run import Options, report, reserve
+    from benchmarks.reserving.table import show_holds
+    from benchmarks.stack import fresh_stack
+
+    machine, console = this_machine(), _console()
+    options = Options(seconds=told.seconds, skus=told.skus, callers=told.callers, peers=told.peers)
+    with fresh_stack(_say) as addresses:
+        found = reserve(addresses, options, _say)
+    show_holds(console, found, machine)
+    return report(found, machine)
+
+
 def _console() -> "Console":
     from rich.console import Console
 
@@ -148,9 +190,17 @@ def _say(sentence: str) -> None:
 
 
 def _peer_names(text: str) -> list[str]:
+    return _known(text, PEERS)
+
+
+def _holds_peer_names(text: str) -> list[str]:
+    return _known(text, HOLDS_PEERS)
+
+
+def _known(text: str, peers: Sequence[str]) -> list[str]:
     names = [] if text == "none" else text.split(",")
-    if unknown := set(names) - set(PEERS):
-        raise argparse.ArgumentTypeError(f"no peer {sorted(unknown)}; there are {', '.join(PEERS)}")
+    if unknown := set(names) - set(peers):
+        raise argparse.ArgumentTypeError(f"no peer {sorted(unknown)}; there are {', '.join(peers)}")
     return names
 
 
