@@ -30,7 +30,11 @@ MOVE_REBUILD = """
 update availability.progress set rebuilt_to = $3
 where generation = $1 and rebuilt_to is not distinct from $2 returning true
 """
-ASK_REBUILD = "update availability.progress set rebuilt_to = 0"
+# The next look finds another generation in Redis and begins a new one, in which whatever a key
+# holds, under whatever version, is replaced.
+ASK_REBUILD = """
+update availability.progress set generation = generation + 1, rebuilt_to = 0
+"""
 ASK = """
 update availability.progress set asked_id = coalesce(asked_id, $1)
 where not is_built returning asked_id
@@ -118,7 +122,9 @@ class ProgressRows:
             return bool(await connection.fetchval(MOVE_REBUILD, generation, before, after))
 
     async def ask_rebuild(self) -> None:
-        """Have every view written to Redis again, in the generation that it has."""
+        """Have every view written to Redis again, in a new generation: what is wrong there may be
+        wrong under the right version. Until it is whole, Postgres answers.
+        """
         async with self._pool.acquire(timeout=5) as connection:
             await connection.execute(ASK_REBUILD)
 

@@ -11,7 +11,7 @@ from services.availability.repository.progress import ProgressRows
 from shared.cache.connecting import open_redis
 from shared.cache.generations import GenerationMark
 from shared.cache.reading import ViewReader
-from shared.cache.versioned import VersionedStrings
+from shared.cache.versioned import HEADER, VersionedStrings
 from tests.integration.availability.bench import AvailabilityBench, a_level
 
 
@@ -22,6 +22,7 @@ class Reading:
     answers: Answers
     reader: ViewReader
     strings: VersionedStrings
+    url: str
 
     async def figure(self, sku: str) -> tuple[int, bool]:
         """The figure through `web`, and whether Redis knew it."""
@@ -40,7 +41,7 @@ async def reading(availability: AvailabilityBench, redis_url: str) -> AsyncItera
     progress = ProgressRows(availability.pool)
     answers = Answers(reader, availability.pool, progress, availability.clock, asyncio.Event())
     await progress.reach(availability.clock.now())
-    yield Reading(answers, reader, strings)
+    yield Reading(answers, reader, strings, redis_url)
     await redis.aclose()
 
 
@@ -212,16 +213,23 @@ async def test_the_age_is_that_of_what_redis_holds_and_old_is_said_to_be_stale(
 async def test_a_rebuild_in_slices_leaves_what_was_kept(
     availability: AvailabilityBench, reading: Reading, redis_url: str
 ) -> None:
-    """A view rebuilt is the view that was kept, byte for byte, and newer changes stay."""
+    """A view rebuilt is the view that was kept, byte for byte."""
     await _write(availability, *[f"S{n}" for n in range(30)])
-    kept = [await availability.in_redis(f"S{n}") for n in range(30)]
+    kept = await _values(availability, 30)
     await _delete(redis_url, *[f"ats:{{S{n}}}" for n in range(30)])
 
     await availability.progress.ask_rebuild()
+    availability.clock.advance(seconds=1)
     await availability.mirror.turn()
 
-    assert [await availability.in_redis(f"S{n}") for n in range(30)] == kept
+    assert await _values(availability, 30) == kept
     assert (await availability.progress.read()).rebuilt_to is None
+
+
+async def _values(availability: AvailabilityBench, count: int) -> list[tuple[int, bytes] | None]:
+    """What Redis holds of the first SKUs, whatever the generation."""
+    found = [await availability.in_redis(f"S{n}") for n in range(count)]
+    return [None if one is None else (one.version, one.payload) for one in found]
 
 
 async def _flush(redis_url: str) -> None:
@@ -234,3 +242,26 @@ async def _delete(redis_url: str, *names: str) -> None:
     client = open_redis(redis_url, on_server=lambda _: None)
     await client.delete(*names)
     await client.aclose()
+
+
+async def test_a_rebuild_heals_a_wrong_value_under_the_right_version(
+    availability: AvailabilityBench, reading: Reading
+) -> None:
+    await _write(availability, "S1")
+    right = await availability.in_redis("S1")
+    assert right is not None
+    wrong = right.payload.replace(b'"available_to_sell":7', b'"available_to_sell":9')
+    assert wrong != right.payload
+    wrong = HEADER.pack(right.generation, right.version) + wrong
+    async with open_redis(reading.url, on_server=lambda _: None) as redis:
+        await redis.set("ats:{S1}", wrong)
+
+    await availability.progress.ask_rebuild()
+    availability.clock.advance(seconds=1)
+    await availability.mirror.turn()
+
+    healed = await availability.in_redis("S1")
+    assert healed is not None
+    assert (healed.version, healed.payload) == (right.version, right.payload)
+    await reading.answers.refresh()
+    assert await reading.figure("S1") == (7, True)
