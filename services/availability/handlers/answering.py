@@ -83,12 +83,21 @@ class Answers:
         await self._repair()
 
     async def _repair(self) -> None:
-        repairs = list(self._lacking.values())
-        if repairs and not await self._reader.repair(repairs):
+        """Read anew what goes to Redis: the answer that noted it may be older than what Redis has
+        told since, in a generation that has ended.
+        """
+        noted = dict(self._lacking)
+        if not noted:
             return
-        for entry in repairs:
-            if self._lacking[entry.sku] is entry:  # not answered anew meanwhile
-                del self._lacking[entry.sku]
+        try:
+            entries = await reading.views(self._pool, list(noted))
+        except TRANSIENT:
+            return  # said already, or at the next refresh
+        if not await self._reader.repair(list(entries.values())):
+            return
+        for sku, entry in noted.items():
+            if self._lacking[sku] is entry:  # not answered anew meanwhile
+                del self._lacking[sku]
 
     def problem(self) -> str | None:
         """Why nothing can be answered yet, for the probe."""

@@ -176,6 +176,26 @@ async def test_what_redis_gets_late_is_not_answered_after_what_postgres_has_answ
     assert await reading.figure("S1") == (5, True)
 
 
+async def test_what_postgres_answered_long_ago_is_not_put_in_a_new_generation(
+    availability: AvailabilityBench, reading: Reading, redis_url: str
+) -> None:
+    """Redis has told something newer since, in the generation before."""
+    await _write(availability, "S1")
+    await reading.answers.refresh()
+    await _delete(redis_url, "ats:{S1}")
+    assert await reading.figure("S1") == (7, False)
+    await availability.levels(a_level("S1", "L1", 5, version=2))
+    await availability.mirror.turn()
+    assert await reading.figure("S1") == (5, True)
+
+    mark = await availability.mark.read()
+    assert mark is not None
+    await availability.mark.begin(mark.generation + 1, mark.made_for)
+    await reading.answers.refresh()
+
+    assert await reading.figure("S1") == (5, True)
+
+
 async def test_a_worker_with_an_old_generation_learns_of_the_new_one(
     availability: AvailabilityBench, reading: Reading
 ) -> None:
