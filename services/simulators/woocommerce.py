@@ -4,7 +4,6 @@ Source: woocommerce-rest-api-docs (`wp-api-v3/_products.md`, `_introduction.md`)
 controllers of WooCommerce. The shop counts arrivals and sells by itself to whoever posts orders.
 """
 
-import asyncio
 import base64
 import hmac
 import time
@@ -15,10 +14,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from services.simulators.control import Control, json_of
 from services.simulators.faults import Calls, Faults, Limit
+from services.simulators.fronting import Front
 from services.simulators.shop import Entry, Order, Shop, ShopError
 from services.simulators.webhooks import Hook, Webhooks
 
@@ -47,7 +47,10 @@ class WooCommerceSimulator:
         self._credentials = base64.b64encode(f"{key}:{secret}".encode()).decode()
         control = Control(self.faults, self.limit, self.calls)
         routes = [*control.routes(), *self._routes()]
-        self.app: ASGIApp = _Front(self, Starlette(routes=routes))
+        self.app: ASGIApp = Front(
+            Starlette(routes=routes), root=ROOT, faults=self.faults, calls=self.calls,
+            refusal=self.refusal,
+        )  # fmt: skip
 
     def stock(self, count: int, quantity: int) -> None:
         """Put products 1 to `count` on the shelf, each with `quantity` units."""
@@ -247,40 +250,6 @@ class WooCommerceSimulator:
         if request.method == "PUT" and (await json_of(request)).get("status") == "active":
             hook.status, hook.failures = "active", 0
         return JSONResponse(hook.view())
-
-
-class _Front:
-    """What stands before the routes: credentials, pace, faults, and answers that get lost."""
-
-    def __init__(self, simulator: WooCommerceSimulator, routes: ASGIApp) -> None:
-        self._simulator, self._routes = simulator, routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        simulator = self._simulator
-        if scope["type"] != "http" or not scope["path"].startswith(ROOT):
-            await self._routes(scope, receive, send)
-            return
-        simulator.calls.requests += 1
-        if (hang := simulator.faults.take("hang")) is not None:
-            await asyncio.sleep(hang.seconds)
-            await HTMLResponse("<h1>504 Gateway Time-out</h1>", 504)(scope, receive, send)
-            return
-        if (latency := simulator.faults.take("latency")) is not None:
-            await asyncio.sleep(latency.seconds)
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        if (refusal := simulator.refusal(authorization)) is not None:
-            await refusal(scope, receive, send)
-            return
-        if (lost := simulator.faults.take("lost_answer")) is not None:
-            await self._routes(scope, receive, _nowhere)
-            await asyncio.sleep(lost.seconds)
-            await HTMLResponse("<h1>502 Bad Gateway</h1>", 502)(scope, receive, send)
-            return
-        await self._routes(scope, receive, send)
-
-
-async def _nowhere(_: Any) -> None:
-    """Where the answer of an applied call goes that its caller never sees."""
 
 
 def _guarded(

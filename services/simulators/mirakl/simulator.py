@@ -1,21 +1,20 @@
 """The marketplace behind its routes: the seller's interface, a store-front, and the control."""
 
-import asyncio
 import hmac
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from services.simulators.control import Control, json_of
 from services.simulators.faults import Calls, Faults, Limit
+from services.simulators.fronting import Front
 from services.simulators.mirakl.frequency import Frequencies
 from services.simulators.mirakl.imports import Imports
 from services.simulators.mirakl.marketplace import Marketplace, MiraklError
@@ -55,7 +54,10 @@ class MiraklSimulator:
         self._run: tuple[str, ...] | None = None
         control = Control(self.faults, self.limit, self.calls)
         routes = [*control.routes(), *self._steering(), *self._seller(), *self._store()]
-        self.app: ASGIApp = _Front(self, Starlette(routes=routes))
+        self.app: ASGIApp = Front(
+            Starlette(routes=routes), root=ROOT, faults=self.faults, calls=self.calls,
+            refusal=self.refusal, first=self.advance,
+        )  # fmt: skip
 
     def stock(self, count: int, quantity: int) -> None:
         """Offers 1 to `count`, `SKU-1` and so on, each with `quantity` units."""
@@ -261,41 +263,6 @@ class MiraklSimulator:
         """Every order that the marketplace has taken, as customers and operator know it."""
         found = [order.view() for order in self.marketplace.orders.values()]
         return JSONResponse({"orders": found})
-
-
-class _Front:
-    """What stands before the routes: the key, pace, faults, and answers that get lost."""
-
-    def __init__(self, simulator: MiraklSimulator, routes: ASGIApp) -> None:
-        self._simulator, self._routes = simulator, routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        simulator = self._simulator
-        simulator.advance()
-        if scope["type"] != "http" or not scope["path"].startswith(ROOT):
-            await self._routes(scope, receive, send)
-            return
-        simulator.calls.requests += 1
-        if (hang := simulator.faults.take("hang")) is not None:
-            await asyncio.sleep(hang.seconds)
-            await HTMLResponse("<h1>504 Gateway Time-out</h1>", 504)(scope, receive, send)
-            return
-        if (latency := simulator.faults.take("latency")) is not None:
-            await asyncio.sleep(latency.seconds)
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        if (refusal := simulator.refusal(authorization)) is not None:
-            await refusal(scope, receive, send)
-            return
-        if (lost := simulator.faults.take("lost_answer")) is not None:
-            await self._routes(scope, receive, _nowhere)
-            await asyncio.sleep(lost.seconds)
-            await HTMLResponse("<h1>502 Bad Gateway</h1>", 502)(scope, receive, send)
-            return
-        await self._routes(scope, receive, send)
-
-
-async def _nowhere(_: Any) -> None:
-    """Where the answer of an applied call goes that its caller never sees."""
 
 
 def _guarded(endpoint: Endpoint) -> Endpoint:

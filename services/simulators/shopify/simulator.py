@@ -1,15 +1,13 @@
 """The whole simulated shop as one ASGI application."""
 
-import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
 
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from services.simulators.faults import Calls, Faults, Limit
+from services.simulators.fronting import Front
 from services.simulators.shopify.admin import ROOT, Admin
 from services.simulators.shopify.control import ShopifyControl
 from services.simulators.shopify.orders import Orders
@@ -53,7 +51,9 @@ class ShopifySimulator:
         )  # fmt: skip
         storefront = Storefront(self.stock_room, self.orders, self.webhooks, now_us)
         routes = [*control.routes(), *self.admin.routes(), *storefront.routes()]
-        self.app: ASGIApp = _Front(self, Starlette(routes=routes))
+        self.app: ASGIApp = Front(
+            Starlette(routes=routes), root=ROOT, faults=self.faults, calls=self.calls
+        )
 
     def stock(self, count: int, quantity: int) -> None:
         """Put items 1 to `count` on the shelf of the first location, `quantity` units of each."""
@@ -68,33 +68,3 @@ class ShopifySimulator:
     def shown(self, item: int) -> int:
         """What the store-front shows of an inventory item."""
         return self.stock_room.items[item].shown
-
-
-class _Front:
-    """What stands before the Admin interface: calls that hang, are slow, or lose their answer."""
-
-    def __init__(self, simulator: ShopifySimulator, routes: ASGIApp) -> None:
-        self._simulator, self._routes = simulator, routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        faults = self._simulator.faults
-        if scope["type"] != "http" or not scope["path"].startswith(ROOT):
-            await self._routes(scope, receive, send)
-            return
-        self._simulator.calls.requests += 1
-        if (hang := faults.take("hang")) is not None:
-            await asyncio.sleep(hang.seconds)
-            await HTMLResponse("<h1>504 Gateway Time-out</h1>", 504)(scope, receive, send)
-            return
-        if (latency := faults.take("latency")) is not None:
-            await asyncio.sleep(latency.seconds)
-        if (lost := faults.take("lost_answer")) is not None:
-            await self._routes(scope, receive, _nowhere)
-            await asyncio.sleep(lost.seconds)
-            await HTMLResponse("<h1>502 Bad Gateway</h1>", 502)(scope, receive, send)
-            return
-        await self._routes(scope, receive, send)
-
-
-async def _nowhere(_: Any) -> None:
-    """Where the answer of an applied call goes that its caller never sees."""
