@@ -4,6 +4,7 @@ Only what `--help` needs is imported here; a command imports what it runs.
 """
 
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -27,15 +28,29 @@ app = typer.Typer(
 )
 stock = typer.Typer(no_args_is_help=True, help="Ask for stock: how much, and why that much.")
 parked = typer.Typer(no_args_is_help=True, help="Messages that could not be applied.")
+observations = typer.Typer(no_args_is_help=True, help="What observing systems told.")
 event = typer.Typer(no_args_is_help=True, help="Tell what happened.")
 view = typer.Typer(no_args_is_help=True, help="The fast view of availability.")
 config = typer.Typer(no_args_is_help=True, help="Settings as they are in force.")
 for name, group in (
-    ("stock", stock), ("parked", parked), ("event", event), ("view", view), ("config", config),
+    ("stock", stock), ("parked", parked), ("observations", observations), ("event", event),
+    ("view", view), ("config", config),
 ):  # fmt: skip
     app.add_typer(group, name=name)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+
+
+class ObservationState(StrEnum):
+    """What may be asked for."""
+
+    WAITING = "waiting"
+    UNMATCHED = "unmatched"
+    DIFFERING = "differing"
+    MATCHED = "matched"
+    WITHDRAWN = "withdrawn"
+
+
 Confirmed = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Database = Annotated[
     str | None,
@@ -269,6 +284,31 @@ def parked_replay(
     from services.cli.commands.parked import replay_parked
 
     _end(replay_parked(ids or [], service, reason, every=every))
+
+
+@observations.command("list")
+def observations_list(
+    *,
+    state: Annotated[
+        ObservationState, typer.Option(help="How far the comparison is.")
+    ] = ObservationState.UNMATCHED,
+    source: Annotated[str | None, typer.Option(help="Only this source's.")] = None,
+    after: Annotated[int, typer.Option(min=0, help="Only those after this number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """What a system told that only observes, beside what was posted."""
+    from services.cli.commands.observations import list_observations
+
+    _end(list_observations(state.value, source, after, limit, as_json=as_json))
+
+
+@app.command()
+def sources(*, as_json: AsJson = False) -> None:
+    """Who tells of stock: role, last word, missing messages; who has not been declared."""
+    from services.cli.commands.observations import list_sources
+
+    _end(list_sources(as_json=as_json))
 
 
 @config.command("show")

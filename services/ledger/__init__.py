@@ -2,6 +2,6 @@
 
 Consumes: stock-movements-v1, stock-commands-v1, reference-data-v1.
 Emits: stock-levels-v1, allocations-v1.
-Owns: movements, levels, balances, anchors, order lines and their allocations, parked messages.
+Owns: movements, observations, levels, balances, anchors, order lines and their allocations.
 Roles: `worker` (Kafka to Postgres to Kafka) and `api` (HTTP), as separate processes.
 """

@@ -3,22 +3,30 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
+
+from aiokafka import AIOKafkaProducer
+from prometheus_client import Gauge
 
 from services.ledger import api, metrics
 from services.ledger.handlers.batch import LedgerHandler, Reading
 from services.ledger.handlers.expiring import Expiring
 from services.ledger.handlers.falling_due import FallingDue
 from services.ledger.handlers.holding import Holding
+from services.ledger.handlers.listening import Listening
 from services.ledger.handlers.maintaining import Maintaining
 from services.ledger.handlers.releasing import Releasing
 from services.ledger.handlers.republishing import Republishing
+from services.ledger.handlers.silencing import Silencing
 from services.ledger.handlers.timing import DatabaseClock
 from services.ledger.repository.measuring import oversold_units
+from services.ledger.repository.observations import counter_of
 from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import LedgerStates, Remembered
+from services.ledger.repository.silences import count_silences
+from services.ledger.repository.sources import open_gaps, undeclared
 from services.ledger.settings import LedgerSettings
 from shared.contracts.topics import REFERENCE_DATA, REPUBLISHES, STOCK_COMMANDS, STOCK_MOVEMENTS
 from shared.kafka.consuming import Consuming
@@ -31,7 +39,7 @@ from shared.postgres.connecting import (
     Pool,
     open_pool,
 )
-from shared.postgres.measuring import measure
+from shared.postgres.measuring import Read, measure
 from shared.postgres.positions import Positions
 from shared.runtime.clock import Clock, SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
@@ -43,6 +51,7 @@ log = logging.getLogger(__name__)
 # Two full batches behind, nobody waits for a single state: what is overtaken at once is spared.
 GATHER_FROM_LAG = 20_000
 GATHER_SECONDS = 2.0
+CAUGHT_UP_LAG = 1_000  # so few messages are read in less than a second: nobody's word is far behind
 HOLDS_SECONDS = 0.05  # how soon the relay finds what the api has written
 TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name, REPUBLISHES.name)
 
@@ -78,10 +87,7 @@ async def build_worker(process: Process) -> None:
         clock,
         process.closing,
     )
-
-    def own_partitions() -> set[int]:
-        return {tp.partition for tp in consuming.assigned if tp.topic == STOCK_MOVEMENTS.name}
-
+    own_partitions = partial(movement_partitions, consuming)
     relay = Relay(
         states, producer, own_partitions, consumed, remembering=remembered,
         poll_seconds=HOLDS_SECONDS,
@@ -94,6 +100,7 @@ async def build_worker(process: Process) -> None:
     telling = partial(send_all, producer)
     republishing = Republishing(pool, telling, clock, process.closing, woken=relay.wake)
     process.add("republish", republishing.run)
+    _add_silencing(process, pool, producer, handler, consuming, settings)
     watch(process, consuming, metrics.SERVICE, oldest_seconds=states.oldest_seconds)
     process.serve_http(api.probes(process.health), host=stack.host, port=settings.worker_port)
 
@@ -132,10 +139,58 @@ def _add_background(
     )  # fmt: skip
     gauges = (
         (PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count), (OVERSOLD_UNITS, oversold_units),
+        *_gauges_of_sources(settings),
     )  # fmt: skip
+    listening = Listening(handler, pool, process.closing, keep_days=settings.keep_observations_days)
+    process.add("listen", listening.run)
     process.add("due", FallingDue(handler, process.closing).run)
     process.add("maintain", maintaining.run)
     process.add("count", lambda: measure(pool, gauges, process.closing, is_first=is_first))
+
+
+def _add_silencing(
+    process: Process,
+    pool: Pool,
+    producer: AIOKafkaProducer,
+    handler: LedgerHandler,
+    consuming: Consuming[Reading],
+    settings: LedgerSettings,
+) -> None:
+    """Who says nothing; Kafka is asked whether it could be that nobody is heard."""
+
+    async def hears_all() -> bool:
+        lags = list(consuming.lag().values())
+        heard = is_caught_up(movement_partitions(consuming), lags)
+        return heard and bool(await producer.client.force_metadata_update())
+
+    silencing = Silencing(
+        pool, partial(send_all, producer), SystemClock(), process.closing, roles=handler.roles,
+        hears_all=hears_all, stop_after=settings.silence_stop_after,
+    )  # fmt: skip
+    process.add("silence", silencing.run)
+
+
+def movement_partitions(consuming: Consuming[Reading]) -> set[int]:
+    """Partitions of movements that this worker holds."""
+    return {tp.partition for tp in consuming.assigned if tp.topic == STOCK_MOVEMENTS.name}
+
+
+def _gauges_of_sources(settings: LedgerSettings) -> list[tuple[Gauge, Read]]:
+    overdue_after = timedelta(hours=settings.unmatched_hours)
+    return [
+        (metrics.UNDECLARED_SOURCES, undeclared),
+        (metrics.SILENCES, count_silences),
+        (metrics.SEQUENCE_GAPS, lambda connection: open_gaps(connection, settings.gap_seconds)),
+        *[
+            (metrics.OBSERVATIONS.labels(state), counter_of(state, overdue_after))
+            for state in ("waiting", "unmatched", "differing")
+        ],
+    ]
+
+
+def is_caught_up(own_partitions: set[int], lags: Sequence[int]) -> bool:
+    """May this worker say who is silent? The first one may, when it has read what was said."""
+    return 0 in own_partitions and bool(lags) and sum(lags) < CAUGHT_UP_LAG
 
 
 def gathering(lag: int) -> float:
@@ -161,7 +216,10 @@ async def build_api(process: Process) -> None:
     )
     process.add("hold", holding.run)
     process.add("clock", held_by.run)
-    application = api.create(pool, handler, LedgerStates(pool), holding, process.health)
+    application = api.create(
+        pool, handler, LedgerStates(pool), holding, process.health,
+        overdue_after=timedelta(hours=settings.unmatched_hours),
+    )  # fmt: skip
     process.serve_http(application, host=stack.host, port=settings.api_port)
 
 

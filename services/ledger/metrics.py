@@ -1,6 +1,6 @@
 """Metrics of the ledger."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from shared.telemetry.metrics import (
     BATCH_MESSAGES,
@@ -12,8 +12,27 @@ SERVICE = "ledger"
 
 MESSAGES = Counter(
     "stocktide_ledger_messages_total",
-    "Messages by their fate: posted, duplicate, folded or parked.",
+    "Messages by their fate: posted, observed, duplicate, folded or parked.",
     ["fate"],
+)
+OBSERVATIONS = Gauge(
+    "stocktide_observations",
+    "What observing sources told and the book doesn't say: `waiting` for the fact to be posted, "
+    "`unmatched` for too long, or `differing`; told by one worker, 0 by its others.",
+    ["state"],
+)
+UNDECLARED_SOURCES = Gauge(
+    "stocktide_undeclared_sources",
+    "Sources that post because nobody has declared them; told by one worker, 0 by its others.",
+)
+SEQUENCE_GAPS = Gauge(
+    "stocktide_sequence_gaps",
+    "Ranges of sources' message numbers that are missing; told by one worker, 0 by its others.",
+)
+SILENCES = Gauge(
+    "stocktide_silent_sources",
+    "Sources that are silent beyond their limit, once a location; told by one worker, 0 by its "
+    "others.",
 )
 BATCH_SECONDS = MESSAGE_HANDLING_SECONDS.labels(SERVICE, "batch", "applied")
 BATCH_SIZE = BATCH_MESSAGES.labels(SERVICE)

@@ -26,6 +26,18 @@ class LedgerSettings(Settings):
     hold_seconds: float = Field(
         900.0, gt=0, le=31_536_000, description="how long a hold lasts that doesn't say"
     )
+    unmatched_hours: float = Field(
+        24.0, gt=0, description="how long an observation may wait for the fact that it tells"
+    )
+    keep_observations_days: int = Field(
+        90, ge=1, description="days for which observations are kept"
+    )
+    gap_seconds: float = Field(
+        60.0, ge=0, description="age from which a missing number of a source counts as a gap"
+    )
+    silence_stop_after: int = Field(
+        4, ge=1, description="silences of this many limits stop a location's offer at a distance"
+    )
     keep_months: int = Field(
         0, ge=0, description="months of movements kept beside the present one; 0: all of them"
     )

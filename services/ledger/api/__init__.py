@@ -1,7 +1,7 @@
-"""HTTP of the ledger: levels, why they are so, holds, parked messages and their replay."""
+"""HTTP of the ledger: levels, why they are so, holds, sources, parked messages and their replay."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from starlette.applications import Starlette
 
 from services.ledger.api.holds import ReserveFirst, holds_router
+from services.ledger.api.sources import sources_router
 from services.ledger.handlers.batch import LedgerHandler
 from services.ledger.handlers.holding import Holding
 from services.ledger.repository import explaining
@@ -25,13 +26,20 @@ def probes(health: Health) -> Starlette:
 
 
 def create(
-    pool: Pool, handler: LedgerHandler, states: LedgerStates, holding: Holding, health: Health
+    pool: Pool,
+    handler: LedgerHandler,
+    states: LedgerStates,
+    holding: Holding,
+    health: Health,
+    *,
+    overdue_after: timedelta,
 ) -> FastAPI:
-    """The application of the api role."""
+    """The application of the api role; observations are unmatched `overdue_after` they came."""
     app = FastAPI(title="Stocktide ledger", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
     app.include_router(_levels(pool, states, holding.now))
     app.include_router(holds_router(holding))
+    app.include_router(sources_router(pool, holding.now, overdue_after=overdue_after))
     app.add_middleware(ReserveFirst, holding=holding)
     app.include_router(parked_router(pool, PARKING, handler.replay))
     return app

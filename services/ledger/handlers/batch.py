@@ -3,7 +3,7 @@
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -13,6 +13,7 @@ from services.ledger.handlers import (
     anchoring,
     booking,
     movements,
+    observing,
     reading,
     referring,
     republishing,
@@ -21,6 +22,7 @@ from services.ledger.handlers.ageing import drop_too_old, too_old
 from services.ledger.handlers.booking import Wanted
 from services.ledger.handlers.outcome import Outcome
 from services.ledger.handlers.reading import Fact, Facts
+from services.ledger.handlers.roles import Roles
 from services.ledger.repository import posting, references
 from services.ledger.repository.closing import horizon, is_too_old
 from services.ledger.repository.messages import LevelState
@@ -61,6 +63,7 @@ class Reading:
         """Something must be written before the posting statement, so the fence goes ahead."""
         return (
             bool(self.absent or self.records or self.wanted or self.requests)
+            or self.facts.is_about_sources
             or not self.concerns_stock
         )
 
@@ -88,6 +91,9 @@ class LedgerHandler:
         self._hold_ahead = hold_ahead
         self._known = Known()
         self._first_id: UUID | None = None
+        self._roles = Roles()
+        self._heard: dict[int, datetime] = {}
+        self._words: dict[tuple[str, str], datetime] = {}
 
     async def decode(self, batch: Batch) -> Reading:
         """Read the batch, and learn the numbers of what it names; changes nothing."""
@@ -123,12 +129,33 @@ class LedgerHandler:
         What is refused again is parked again under its new reason.
         """
         await self.learn_horizon()
+        await self.learn_roles()
         return await PARKING.replay(self._pool, ids, self._apply_again)
 
     async def learn_horizon(self) -> None:
         """Ask which months are closed."""
         async with self._pool.acquire(timeout=5) as connection:
             self._first_id = (await horizon(connection)).first_id
+
+    async def learn_roles(self) -> None:
+        """Read again who posts and who observes, where another worker has heard of a change."""
+        async with self._pool.acquire(timeout=5) as connection:
+            await referring.learn_roles(connection, self._roles)
+
+    def take_heard(self) -> dict[int, datetime]:
+        """When each source was heard since this was asked last."""
+        heard, self._heard = self._heard, {}
+        return heard
+
+    def take_words(self) -> dict[tuple[str, str], datetime]:
+        """The same by location, of sources that may be silent for so long only."""
+        words, self._words = self._words, {}
+        return words
+
+    @property
+    def roles(self) -> Roles:
+        """Who posts and who observes, as this process knows it."""
+        return self._roles
 
     async def book_due(self, limit: int) -> int:
         """Book lines for later whose time has come, in one transaction; returns how many."""
@@ -153,15 +180,18 @@ class LedgerHandler:
         by_topic: dict[str, list[Message]] = {}
         for message in messages:
             by_topic.setdefault(message.topic, []).append(message)
+        if self._roles.version is None:
+            await self.learn_roles()
+        read.records = referring.read_records(
+            by_topic.get(REFERENCE_DATA.name, []), read.facts.refusals
+        )
+        self._roles.learn(referring.sources_of(read.records))
         moved = by_topic.get(STOCK_MOVEMENTS.name, [])
-        await reading.read_movements(moved, self._clock.now(), read.facts)
+        await reading.read_movements(moved, self._clock.now(), read.facts, self._roles)
         if self._first_id is not None:
             drop_too_old(read.facts, self._first_id)
         read.wanted = booking.read_commands(
             by_topic.get(STOCK_COMMANDS.name, []), read.facts.refusals
-        )
-        read.records = referring.read_records(
-            by_topic.get(REFERENCE_DATA.name, []), read.facts.refusals
         )
         read.requests = republishing.read_requests(
             by_topic.get(REPUBLISHES.name, []), read.facts.refusals
@@ -169,7 +199,7 @@ class LedgerHandler:
         read.columns, read.done, read.rest = movements.columns_of(
             read.facts.postings, self._known, self._known.levels
         )
-        if read.rest or read.facts.anchors or read.wanted:
+        if read.rest or read.facts.anchors or read.wanted or read.facts.is_about_sources:
             async with self._pool.acquire(timeout=5) as connection:
                 await self._learn(connection, read)
         return read
@@ -178,7 +208,10 @@ class LedgerHandler:
         """Numbers of what exists already; creating what doesn't is the transaction's work."""
         facts, known = read.facts, self._known
         known.forget_excess()
-        skus, locations, sources, accounts = movements.names_in([*read.rest, *facts.anchors])
+        skus, locations, sources, accounts = movements.names_in(
+            [*read.rest, *facts.anchors, *facts.observations]
+        )
+        sources |= {source for source, _ in facts.numbers}
         for item in read.wanted:
             skus.add(item.command.sku)
             locations.update(item.command.candidates)
@@ -187,6 +220,7 @@ class LedgerHandler:
         await references.learn_accounts(connection, known, accounts)
         rest = movements.drop_unknown(read.rest, known, facts.refusals)
         facts.anchors = movements.drop_unknown(facts.anchors, known, facts.refusals)
+        facts.observations = movements.drop_unknown(facts.observations, known, facts.refusals)
         read.wanted = booking.drop_unknown_commands(read.wanted, known, facts.refusals)
         keys = movements.level_keys([*rest, *facts.anchors], known)
         keys |= booking.candidate_keys(read.wanted, known)
@@ -227,6 +261,7 @@ class LedgerHandler:
             fence = NO_FENCE
         await referring.fold(connection, read.records)
         await keep_requests(connection, read.requests)
+        await observing.record(connection, read.facts, self._known, outcome)
         if read.concerns_stock:
             await self._post_facts(connection, fence, read, outcome)
         await PARKING.park(connection, outcome.refusals)
@@ -279,7 +314,12 @@ class LedgerHandler:
             self._woken()
         if read.records or any(refusal.waits_for for refusal in outcome.refusals):
             self._released()
+        now = self._clock.now()
+        self._heard.update((source, now) for source in _speakers(read, self._known))
+        if self._roles.timed:
+            self._words.update((word, now) for word in _words(read, self._roles.timed))
         metrics.MESSAGES.labels("posted").inc(outcome.posted)
+        metrics.MESSAGES.labels("observed").inc(outcome.observed)
         metrics.MESSAGES.labels("duplicate").inc(outcome.duplicates)
         metrics.MESSAGES.labels("folded").inc(len(read.wanted) + len(read.records))
         metrics.MESSAGES.labels("parked").inc(len(outcome.refusals))
@@ -295,6 +335,22 @@ def _stands_alone(read: Reading) -> bool:
         and not booking.may_raise(read.facts)
         and not booking.consumers_of(read.done)
     )
+
+
+def _speakers(read: Reading, known: Known) -> set[int]:
+    """Who told this batch, by number."""
+    told = {fact.source for fact in (*read.rest, *read.facts.anchors, *read.facts.observations)}
+    return {*read.columns.sources, *(known.sources[name] for name in told)}
+
+
+def _words(read: Reading, timed: Collection[str]) -> set[tuple[str, str]]:
+    """Which of these sources spoke for which locations."""
+    facts = read.facts
+    return {
+        (fact.source, fact.movement.location)
+        for fact in (*read.done, *read.rest, *facts.anchors, *facts.observations)
+        if fact.source in timed
+    }
 
 
 def _is_fresh(fact: Fact, postings: Sequence[Fact], posted: Posted) -> bool:

@@ -13,5 +13,6 @@ class Outcome:
     refusals: list[Refusal] = field(default_factory=list)
     posted: int = 0
     duplicates: int = 0
+    observed: int = 0
     is_remembered: bool = False  # what is to be told of it is in memory already
     created: dict[LevelKey, int] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from asyncpg.pgproto.pgproto import UUID
 
+from services.ledger.handlers.roles import Roles
 from services.ledger.repository.parking import Refusal
 from shared.contracts.accounts import MovementType
 from shared.contracts.cloudevents import identity_of
@@ -41,11 +42,20 @@ class Facts:
 
     postings: list[Fact] = field(default_factory=list)
     anchors: list[Fact] = field(default_factory=list)
+    observations: list[Fact] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     duplicates: int = 0
+    numbers: list[tuple[str, int]] = field(default_factory=list)  # source, `sequence`
+
+    @property
+    def is_about_sources(self) -> bool:
+        """Something is kept of who tells, besides what is posted."""
+        return bool(self.observations or self.numbers)
 
 
-async def read_movements(messages: Sequence[Message], now: datetime, facts: Facts) -> None:
+async def read_movements(
+    messages: Sequence[Message], now: datetime, facts: Facts, roles: Roles
+) -> None:
     """Decode, identify and sort out; yields to the event loop every thousand messages."""
     seen: dict[bytes, Fact] = {}
     latest = now + SKEW_MAX
@@ -53,7 +63,7 @@ async def read_movements(messages: Sequence[Message], now: datetime, facts: Fact
         chunk = messages[start : start + YIELD_EVERY]
         decoded = decode_movements(message.value for message in chunk)
         for message, movement in zip(chunk, decoded, strict=True):
-            _sort_out(message, movement, latest, seen, facts)
+            _sort_out(message, movement, latest, seen, facts, roles)
         await asyncio.sleep(0)
 
 
@@ -63,13 +73,14 @@ def _sort_out(
     latest: datetime,
     seen: dict[bytes, Fact],
     facts: Facts,
+    roles: Roles,
 ) -> None:
     if isinstance(movement, Undecodable):
         facts.refusals.append(
             Refusal(message=message, reason=str(movement.reason), detail=movement.detail)
         )
         return
-    fact = _identify(message, movement)
+    fact = _identify(message, movement, facts)
     if isinstance(fact, Refusal):
         facts.refusals.append(fact)
     elif fact.moment > latest:
@@ -81,6 +92,10 @@ def _sort_out(
                 "ahead of this clock; correct the source's clock, then replay",
             )
         )
+    elif (fact.source in roles.observing or movement.reason is not None) and roles.observes(
+        fact.source, movement, fact.moment
+    ):
+        facts.observations.append(fact)
     elif movement.corrects is not None or movement.reverses is not None:
         facts.refusals.append(
             Refusal(
@@ -98,8 +113,10 @@ def _sort_out(
         facts.postings.append(fact)
 
 
-def _identify(message: Message, movement: StockMovement) -> Fact | Refusal:
-    """The event id: by document where there is one, else by the message's own id."""
+def _identify(message: Message, movement: StockMovement, facts: Facts) -> Fact | Refusal:
+    """The event id: by document where there is one, else by the message's own id. The source's
+    number has been heard whatever becomes of the message.
+    """
     told = identity_of(message.headers)
     if told is None:
         return Refusal(
@@ -108,6 +125,8 @@ def _identify(message: Message, movement: StockMovement) -> Fact | Refusal:
             detail="a movement needs the headers ce_source and ce_id (CloudEvents, binary mode)",
         )
     source, ce_id = told
+    if movement.sequence is not None:
+        facts.numbers.append((source, movement.sequence))
     document: DocumentKey | None = None
     if (paper := movement.document) is not None:
         document = (paper.kind, paper.number, paper.line)

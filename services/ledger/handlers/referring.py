@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.ledger.handlers.roles import Roles
 from services.ledger.handlers.terming import kept_of
-from services.ledger.repository import references, terms
+from services.ledger.repository import references, sources, terms
 from services.ledger.repository.parking import Refusal
+from services.ledger.repository.sources import KeptSource
 from shared.contracts.partitions import partition_for
 from shared.contracts.partners import Source
-from shared.contracts.places import Channel, Location
+from shared.contracts.places import Calendar, Channel, Location
 from shared.contracts.policies import Policy
 from shared.contracts.products import Product
 from shared.contracts.records import Undecodable
@@ -16,7 +18,7 @@ from shared.contracts.topics import REFERENCE_DATA, STOCK_MOVEMENTS
 from shared.kafka.batches import Message
 from shared.postgres.connecting import Connection
 
-Told = Product | Location | Source | Channel | Policy
+Told = Product | Location | Calendar | Source | Channel | Policy
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ def read_records(messages: Sequence[Message], refusals: list[Refusal]) -> list[T
             refusals.append(
                 Refusal(message=message, reason=str(record.reason), detail=record.detail)
             )
-        elif isinstance(record, Product | Location | Source | Channel | Policy):
+        elif isinstance(record, Told):
             told.append(record)
     return told
 
@@ -53,7 +55,37 @@ async def fold(connection: Connection, told: Sequence[Told]) -> None:
         await references.add_locations(
             connection, [(name, str(r.location_kind)) for name, r in locations.items()]
         )
-    if sources := {r.source_id for r in told if isinstance(r, Source)}:
-        await references.declare_sources(connection, sources)
+    if declared := sources_of(told):
+        await references.declare_sources(connection, {r.source_id for r in declared})
+        await sources.keep_records(connection, _kept_sources(declared))
     if shaping := [record for record in told if not isinstance(record, Source)]:
         await terms.keep(connection, kept_of(shaping))
+
+
+def sources_of(told: Sequence[Told]) -> list[Source]:
+    """The records that say who posts and who observes."""
+    return [record for record in told if isinstance(record, Source)]
+
+
+async def learn_roles(connection: Connection, roles: Roles) -> None:
+    """Read every source's records again if any has changed since."""
+    version = await sources.records_version(connection)
+    if version == roles.version:
+        return
+    told = [REFERENCE_DATA.decode(record) for record in await sources.all_records(connection)]
+    roles.learn(one for one in told if isinstance(one, Source))
+    roles.version = version
+
+
+def _kept_sources(told: Sequence[Source]) -> list[KeptSource]:
+    latest: dict[str, Source] = {}
+    for record in told:
+        if (held := latest.get(record.record_id)) is None or held.revision <= record.revision:
+            latest[record.record_id] = record
+    return [
+        KeptSource(
+            record_id=key, source=record.source_id, revision=record.revision,
+            record=record.encode(),
+        )
+        for key, record in latest.items()
+    ]  # fmt: skip

@@ -152,11 +152,22 @@ class Plant:
             await consumer.stop()
         return {key: sellable for key, (_, sellable) in best.items()}
 
-    def _outgoing(self, topic: str, key: str, value: str, ce_id: str) -> Outgoing:
+    async def tell(
+        self, topic: str, key: str, value: dict[str, object], *, source: str = "till:1"
+    ) -> None:
+        """One message of any source."""
+        await send_all(
+            self.producer,
+            [self._outgoing(topic, key, json.dumps(value), f"{key}@{source}", source=source)],
+        )
+
+    def _outgoing(
+        self, topic: str, key: str, value: str, ce_id: str, *, source: str = "till:1"
+    ) -> Outgoing:
         return Outgoing(
             topic=topic, partition=partition_for(key.encode(), STOCK_MOVEMENTS.partitions),
             key=key.encode(), value=value.encode(),
-            headers=headers_for(id_=ce_id, source="till:1", type_="test", time=NOON),
+            headers=headers_for(id_=ce_id, source=source, type_="test", time=NOON),
         )  # fmt: skip
 
 
@@ -266,3 +277,41 @@ async def test_poisoned_messages_park_alone_among_thousands(
         await connection.close()
     assert parked == 2
     assert await plant.book() == plant.expected()
+
+
+async def test_a_worker_compares_what_a_shop_observes_and_notices_its_silence(
+    plant: Plant,
+) -> None:
+    worker = plant.worker()
+    record: dict[str, object] = {
+        "kind": "source", "source_id": "shop:1", "source_kind": "shop", "role": "observes",
+        "max_silence_seconds": 1,
+    }  # fmt: skip
+    parcel: dict[str, object] = {
+        "type": "shipment", "sku": "S0", "location": "L1", "quantity": 2, "sequence": 1,
+        "occurred_at": NOON.isoformat(), "order_line": {"order_id": "O1", "line_id": "1"},
+    }  # fmt: skip
+    connection = await connect(plant.database, application="test")
+
+    async def holds(statement: str) -> bool:
+        return bool(await connection.fetchval(statement))
+
+    try:
+        await plant.tell(REFERENCE_DATA.name, "source|shop:1|", record)
+        await until(partial(holds, "select true from ledger.source_records"), seconds=60)
+        await plant.tell(STOCK_MOVEMENTS.name, "S0", parcel, source="shop:1")
+        await until(partial(holds, "select true from ledger.observations"), seconds=60)
+        await plant.tell(STOCK_MOVEMENTS.name, "S0", parcel, source="wms:1")
+
+        matched = "select true from ledger.observations where state = 'matched'"
+        await until(partial(holds, matched), seconds=60)
+        heard = "select count(*) = 2 from ledger.sources where heard_at is not null"
+        await until(partial(holds, heard), seconds=60)
+        counted = "select count(*) = 2 from ledger.sequences"
+        await until(partial(holds, counted), seconds=60)
+        await until(partial(holds, "select true from ledger.silences"), seconds=60)
+    finally:
+        await connection.close()
+
+    assert await plant.book() == {("S0", "L1"): -2}
+    assert worker.stop() == 0

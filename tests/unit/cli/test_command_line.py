@@ -17,7 +17,7 @@ from services.cli.app import main
 ROOT = Path(__file__).parents[3]
 COMMANDS = (
     "demo", "up", "down", "status", "logs", "reset", "run", "doctor", "migrate", "topics",
-    "version", "stock", "parked", "event", "view", "config",
+    "version", "stock", "parked", "observations", "sources", "event", "view", "config",
 )  # fmt: skip
 
 

@@ -1,0 +1,78 @@
+"""`observations list` and `sources`: what observing systems told, and who tells at all."""
+
+from typing import Any
+
+from services.cli.asking import ask, here
+from services.cli.console import print_json, print_table, say
+from services.cli.exits import Exit
+
+LEDGER = "ledger-api"
+
+
+def list_observations(
+    state: str, source: str | None, after: int, limit: int, *, as_json: bool
+) -> Exit:
+    """Observations of one state, oldest first, and how many there are of each that needs a look."""
+    query = {"state": state, "source": source, "after": after, "limit": limit}
+    answer = ask(here(), LEDGER, "/v1/observations", query=query)
+    if as_json:
+        print_json(answer)
+        return Exit.OK
+    print_table(
+        f"{state} observations",
+        ("number", "source", "type", "sku", "location", "told", "posted", "difference", "by",
+         "occurred", "key"),
+        [
+            (o["observation_no"], o["source"], o["type"], o["sku"], o["location"], o["quantity"],
+             _posted(o), o["difference"], o["matched_by"], o["occurred_at"], _key(o["details"]))
+            for o in answer["observations"]
+        ],
+    )  # fmt: skip
+    say(f"Of each state: {answer['counts'] or 'none to look at'}")
+    return Exit.OK
+
+
+def list_sources(*, as_json: bool) -> Exit:
+    """Who tells, in which role, when last, and which of its messages are missing."""
+    answer = ask(here(), LEDGER, "/v1/sources")
+    if as_json:
+        print_json(answer)
+        return Exit.OK
+    print_table(
+        "sources",
+        ("source", "declared", "kind", "role", "rules", "last heard", "silent at", "highest",
+         "missing"),
+        [
+            (s["source"], "yes" if s["declared"] else "no: it posts", s["kind"], s["role"],
+             s["rules"], s["heard_at"], ", ".join(at["location"] for at in s["silent_at"]) or None,
+             (s["sequence"] or {}).get("highest"), _missing(s))
+            for s in answer["sources"]
+        ],
+    )  # fmt: skip
+    return Exit.OK
+
+
+def _posted(observation: dict[str, Any]) -> str | None:
+    if observation["posted"] is None:
+        return None
+    elsewhere = [observation["posted_sku"], observation["posted_location"]]
+    return " ".join([str(observation["posted"]), *[f"({name})" for name in elsewhere if name]])
+
+
+def _key(details: dict[str, Any]) -> str | None:
+    """What it could be matched by."""
+    told = [
+        "/".join(str(part) for part in details[name].values())
+        for name in ("order_line", "supply_line", "document")
+        if name in details
+    ]
+    return ", ".join(told) or None
+
+
+def _missing(source: dict[str, Any]) -> str | None:
+    gaps = (source["sequence"] or {}).get("gaps", [])
+    told = [
+        str(gap["first"]) if gap["first"] == gap["last"] else f"{gap['first']}–{gap['last']}"
+        for gap in gaps
+    ]
+    return ", ".join(told) or None
