@@ -15,6 +15,22 @@ class Allocated(Record):
     quantity: Quantity
 
 
+class PartOutcome(Record):
+    """What a kit's line has of one of its parts, in base units of the part.
+
+    `allocated + short + dated = max(0, wanted − shipped)`, as of a line; short units are missing at
+    the line's `short_at`, or have no place as the line has none.
+    """
+
+    sku: Sku
+    wanted: CountedQuantity
+    """For those of the line's kits that are put together of parts."""
+    shipped: CountedQuantity = 0
+    allocated: Annotated[tuple[Allocated, ...], Field(max_length=500)] = ()
+    short: CountedQuantity = 0
+    dated: CountedQuantity = 0
+
+
 class Allocation(Message):
     """The outcome of an order line's latest command.
 
@@ -43,6 +59,8 @@ class Allocation(Message):
     """Units that hold nothing yet, because they are wanted for later: see `requested_for`."""
     requested_for: Moment | None = None
     """When the line is wanted, where a date was given."""
+    parts: Annotated[tuple[PartOutcome, ...], Field(max_length=200)] = ()
+    """Of a kit's line: its parts. The line's own figures are whole kits, made up or of parts."""
     refusal: Code | None = None
     """Why a command changed nothing; None when it was applied."""
     recorded_at: Moment

@@ -1,10 +1,11 @@
 """Stock commands: the wanted state of one order line, never a delta."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .fields import (
+    QUANTITY_MAX,
     ChannelId,
     CountedQuantity,
     Identifier,
@@ -15,6 +16,7 @@ from .fields import (
     Sku,
 )
 from .orders import Method
+from .products import KitComponent
 from .records import Message
 
 
@@ -47,5 +49,17 @@ class StockCommand(Message):
     """Whose turn it is when a receipt serves short lines: oldest first."""
     hold: Identifier | None = None
     """The hold that became this line, when a checkout held stock before the order came."""
+    kit: Annotated[tuple[KitComponent, ...], Field(max_length=100)] = ()
+    """What one unit of the SKU is made of, as it was when the line was accepted; nothing of what is
+    no kit. The ledger takes kits that stand made up first, then parts, place by place."""
     closed: bool = False
     """The line wants nothing any more and will not come back."""
+
+    @model_validator(mode="after")
+    def _can_be_counted_in_parts(self) -> Self:
+        if any(self.wanted * part.quantity > QUANTITY_MAX for part in self.kit):
+            raise ValueError("the units of a part that the line comes to exceed a quantity")
+        parts = {part.sku for part in self.kit}
+        if self.sku in parts or len(parts) < len(self.kit):
+            raise ValueError("a kit names each of its parts once, and never itself")
+        return self

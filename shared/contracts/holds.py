@@ -82,15 +82,19 @@ class Beneficiary(Record):
 
 
 class Until(Record):
-    """When a hold ends: at a moment, or so many seconds from when it is decided; not both."""
+    """When a hold ends: at a moment, so many seconds from when it is decided, or when the last of
+    the places that are named closes on the first day after today on which it opens; one of them.
+    """
 
     until: Moment | None = None
     ttl_seconds: Seconds | None = None
+    closing_of_next_open_day: bool = False
 
     @model_validator(mode="after")
     def _has_one_end(self) -> Self:
-        if self.until is not None and self.ttl_seconds is not None:
-            raise ValueError("a hold has `until` or `ttl_seconds`")
+        told = (self.until is not None, self.ttl_seconds is not None, self.closing_of_next_open_day)
+        if sum(told) > 1:
+            raise ValueError("a hold has `until`, `ttl_seconds` or `closing_of_next_open_day`")
         return self
 
 
@@ -114,6 +118,8 @@ class HoldRequest(Until):
     def _says_where(self) -> Self:
         if self.channel is None and not all(line.locations for line in self.lines):
             raise ValueError("a line without locations is served from the pool of a `channel`")
+        if self.closing_of_next_open_day and not all(line.locations for line in self.lines):
+            raise ValueError("who holds until closing time names the locations of every line")
         return self
 
 
@@ -122,8 +128,8 @@ class Extend(Until):
 
     @model_validator(mode="after")
     def _says_when(self) -> Self:
-        if self.until is None and self.ttl_seconds is None:
-            raise ValueError("a hold is extended to `until` or by `ttl_seconds` from now")
+        if self.until is None and self.ttl_seconds is None and not self.closing_of_next_open_day:
+            raise ValueError("a hold is extended to `until`, by `ttl_seconds`, or to closing time")
         return self
 
 
@@ -157,10 +163,18 @@ class HeldLine(Record):
     refused: Refused | None = None
 
 
+class EndReason(StrEnum):
+    """Why a hold has expired, where more is known than that its time was over."""
+
+    NO_SHOW = "no_show"
+
+
 class Hold(Record):
     """What became of a request, and how it stands."""
 
     hold_id: Identifier
     state: HoldState
     until: Moment | None = None
+    reason: EndReason | None = None
+    """Nobody came for what was held in a store."""
     lines: tuple[HeldLine, ...]

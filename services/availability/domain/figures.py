@@ -6,7 +6,7 @@ Signed inside; clamped only where the formula says so: an offer, the pool above 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from services.availability.domain.levels import Levels
+from services.availability.domain.levels import Level, Levels
 from services.availability.domain.plans import ChannelPlan, Plan
 from services.availability.domain.shares import shares_of
 
@@ -59,7 +59,7 @@ def figures_of(
     is, for a kit, what can be made up of its parts for each channel of the plan.
     """
     assert unsourced >= 0, unsourced
-    free, short, suspended = stands(levels)
+    free, short, suspended, fences = stands(levels)
     found: dict[int, dict[str, int]] = {}
     for group, part in zip(plan.groups, plan.channels, strict=True):
         if group not in found:
@@ -67,13 +67,23 @@ def figures_of(
     offers = [found[group] for group in plan.groups]
     if made is not None:
         offers = [
-            _with_made(part, own, more)
+            _together(part, own, more)
             for part, own, more in zip(plan.channels, offers, made, strict=True)
         ]
     terms = [
         Terms(sum(offered.values()), owed_by(short, part), unsourced, part.channel_buffer)
         for part, offered in zip(plan.channels, offers, strict=True)
     ]
+    if fences:
+        fenced = [_fenced_for(fences, suspended, part) for part in plan.channels]
+        terms = [
+            term._replace(ring_fenced=sum(own.values()))
+            for term, own in zip(terms, fenced, strict=True)
+        ]
+        offers = [
+            _together(part, offered, own)
+            for part, offered, own in zip(plan.channels, offers, fenced, strict=True)
+        ]
     shares = _shares(plan.channels, terms)
     return [
         _figure(part, term, share, offered, is_closed=plan.is_closed)
@@ -81,12 +91,26 @@ def figures_of(
     ]
 
 
-def stands(levels: Levels) -> tuple[dict[str, int], dict[str, int], frozenset[str]]:
-    """By location: what is free above 0, what is short above 0; and which are suspended.
+Fences = Mapping[str, Mapping[str, int]]  # location → channel → units left
+Stands = tuple[dict[str, int], dict[str, int], frozenset[str], Fences]
+NO_FENCES: Fences = {}
+
+
+def stands(levels: Levels) -> Stands:
+    """By location: what is free above 0, what is short above 0; which are suspended; ring-fences.
 
     The same as `Level.free` and `Level.short`, in one pass, because batches ask for it of
-    hundreds of thousands of levels.
+    hundreds of thousands of levels. A level with fences is longer, and stops that pass.
     """
+    try:
+        return (*_plain_stands(levels), NO_FENCES)
+    except ValueError:
+        plain = {name: Level(*level[:5]) for name, level in levels.items()}
+        fences = {name: level.fences for name, level in levels.items() if level.fences}
+        return (*_plain_stands(plain), fences)
+
+
+def _plain_stands(levels: Levels) -> tuple[dict[str, int], dict[str, int], frozenset[str]]:
     free: dict[str, int] = {}
     short: dict[str, int] = {}
     suspended: list[str] = []
@@ -118,9 +142,21 @@ def offers_of(
     return offers
 
 
-def _with_made(part: ChannelPlan, own: Offers, made: Offers) -> dict[str, int]:
-    """What stands made up, and what can be, in the order of the pool."""
-    together = {name: own.get(name, 0) + made.get(name, 0) for name, _, _ in part.offering}
+def _fenced_for(
+    fences: Mapping[str, Mapping[str, int]], suspended: frozenset[str], part: ChannelPlan
+) -> dict[str, int]:
+    """What is left of the channel's own ring-fences at each place that offers anything."""
+    name = part.channel.channel
+    return {
+        location: fences[location][name]
+        for location, _, is_own_till in part.offering
+        if name in fences.get(location, ()) and (is_own_till or location not in suspended)
+    }
+
+
+def _together(part: ChannelPlan, own: Offers, more: Offers) -> dict[str, int]:
+    """What is offered by itself, and besides, in the order of the pool."""
+    together = {name: own.get(name, 0) + more.get(name, 0) for name, _, _ in part.offering}
     return {name: units for name, units in together.items() if units}
 
 
@@ -178,5 +214,5 @@ def _by_method(
     figures: dict[str, int] = {}
     for method in part.channel.methods:
         able = sum(n for location, n in offers.items() if method in part.places[location].methods)
-        figures[method] = min(available, max(0, able + terms.ring_fenced - held_back))
+        figures[method] = min(available, max(0, able - held_back))
     return figures

@@ -55,7 +55,7 @@ def spare_offers(component: Component) -> list[Offers]:
     """
     if component.is_recalled:
         return [{} for _ in component.plan.channels]
-    free, _, suspended = stands(component.levels)
+    free, _, suspended, _ = stands(component.levels)
     return [
         _less_owed(offers_of(free, suspended, part), owed_of(component, i))
         for i, part in enumerate(component.plan.channels)
@@ -64,7 +64,7 @@ def spare_offers(component: Component) -> list[Offers]:
 
 def owed_of(component: Component, channel: int) -> int:
     """Units of the part that the channel's pool owes already: short, or without a place."""
-    _, short, _ = stands(component.levels)
+    _, short, _, _ = stands(component.levels)
     return owed_by(short, component.plan.channels[channel]) + component.unsourced
 
 

@@ -1,17 +1,29 @@
 """What is at a location, as last told, and what follows from it for anybody who asks."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
+
+NO_FENCES: Mapping[str, int] = {}
 
 
 class Level(NamedTuple):
-    """One location's figures of one SKU; signed. A tuple, since there are many of them."""
+    """One location's figures of one SKU; signed. A tuple, since there are many of them.
+
+    A level with ring-fences has their units by channel as one place more (`fenced_level`): those
+    units are in `reserved`. Nearly no level has any, and the others don't pay for the place.
+    """
 
     version: int
     sellable: int
     reserved: int = 0
     allocated: int = 0
     suspended: bool = False
+
+    @property
+    def fences(self) -> Mapping[str, int]:
+        """Units left of ring-fences, by the channel that they are for."""
+        places: tuple[object, ...] = self
+        return cast("Mapping[str, int]", places[5]) if len(places) > 5 else NO_FENCES
 
     @property
     def free(self) -> int:
@@ -26,6 +38,16 @@ class Level(NamedTuple):
 
 Levels = Mapping[str, Level]
 NO_LEVEL = Level(version=0, sellable=0)
+
+
+def fenced_level(level: Level, fences: Mapping[str, int]) -> Level:
+    """The level with units left of ring-fences by channel."""
+    return tuple.__new__(Level, (*level[:5], fences))
+
+
+def raised(level: Level, units: int) -> Level:
+    """The level with so many units more that may be sold."""
+    return tuple.__new__(Level, (level[0], level[1] + units, *level[2:]))
 
 
 def fold_level(levels: dict[str, Level], location: str, told: Level) -> bool:

@@ -179,6 +179,7 @@ def _place(place: PlacePlan, level: Level) -> Explained:
         "free": level.free,
         "short": level.short,
         "suspended": level.suspended,
+        "ring_fences": dict(level.fences),
         "own_till": place.is_own_till,
         "buffer": place.buffer,
         "hindrance": place.hindrance,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from services.availability.domain.figures import Figure, figures_of
-from services.availability.domain.levels import NO_LEVEL, Levels
+from services.availability.domain.levels import NO_LEVEL, Levels, raised
 from services.availability.domain.plans import ChannelPlan
 from services.availability.domain.promise import Dated, available_to_promise, earliest_promise
 from services.availability.domain.supply import SupplyLine, Why, on_order
@@ -148,11 +148,11 @@ def _with(inputs: Inputs, sku: str, arrived: Collection[SupplyLine]) -> Inputs:
 
 
 def _raised(levels: Levels, more: Mapping[str, int]) -> Levels:
-    raised = {}
+    found = {}
     for name, units in more.items():
         level = levels.get(name, NO_LEVEL)
-        raised[name] = level._replace(sellable=level.sellable + units)
-    return raised
+        found[name] = raised(level, units)
+    return found
 
 
 def _told(line: SupplyLine, why_not: Why | None) -> Arrival:

@@ -8,12 +8,12 @@ from typing import cast
 from pydantic import ValidationError
 
 from services.availability.domain.facts import Life
-from services.availability.domain.levels import Level, fold_level
+from services.availability.domain.levels import Level, fenced_level, fold_level
 from services.availability.handlers.referring import Kept
-from services.availability.handlers.translating import life_of
+from services.availability.handlers.translating import life_of, lines_of
 from services.availability.repository.lines import Line, LineKey
 from shared.contracts.allocations import Allocation
-from shared.contracts.levels import StockLevel
+from shared.contracts.levels import RingFence, StockLevel
 from shared.contracts.records import Undecodable, undecodable
 from shared.contracts.reference import Channel, Location, Policy, Product
 from shared.contracts.republishing import Republish, RepublishState
@@ -87,7 +87,18 @@ def _read_levels(messages: Sequence[Message], reading: Reading) -> None:
             reading.refusals.append(_refusal(message, undecodable(error)))
             continue
         level = Level(told.version, told.sellable, told.reserved, told.allocated, told.suspended)
+        if told.ring_fences:
+            level = fenced_level(level, _fenced(told.ring_fences))
         fold_level(levels.setdefault(told.sku, {}), told.location, level)
+
+
+def _fenced(fences: Sequence[RingFence]) -> dict[str, int]:
+    """Units by channel; what is for a customer or an order is shown to no channel."""
+    found: dict[str, int] = {}
+    for fence in fences:
+        if fence.channel is not None:
+            found[fence.channel] = found.get(fence.channel, 0) + fence.remaining
+    return found
 
 
 def _read_lines(messages: Sequence[Message], reading: Reading) -> None:
@@ -97,18 +108,10 @@ def _read_lines(messages: Sequence[Message], reading: Reading) -> None:
             reading.refusals.append(_refusal(message, told))
             continue
         assert isinstance(told, Allocation), told
-        line = Line(
-            order_id=told.order_id,
-            line_id=told.line_id,
-            sku=told.sku,
-            version=told.version,
-            quantity=told.short if told.short_at is None else 0,
-            dated=told.dated if told.requested_for is not None else 0,
-            requested_for=told.requested_for,
-        )
-        held = reading.lines.get(line.key)
-        if held is None or held.version < line.version:
-            reading.lines[line.key] = line
+        for line in lines_of(told):
+            held = reading.lines.get(line.key)
+            if held is None or held.version < line.version:
+                reading.lines[line.key] = line
 
 
 def _read_records(messages: Sequence[Message], reading: Reading) -> None:

@@ -5,7 +5,10 @@ from datetime import datetime
 
 from services.availability.domain import reference
 from services.availability.domain.facts import Life, Part
+from services.availability.repository.lines import Line
 from services.availability.repository.reference import Told
+from shared.contracts.allocations import Allocation
+from shared.contracts.identity import part_line_id
 from shared.contracts.orders import Method
 from shared.contracts.records import Undecodable
 from shared.contracts.reference import Channel, ChannelKind, Location, Policy, Product
@@ -26,6 +29,30 @@ def told_of(record: Location | Channel | Policy) -> Told:
         sku=record.scope.sku if isinstance(record, Policy) else None,
         record=record.encode(),
     )
+
+
+def lines_of(told: Allocation) -> list[Line]:
+    """What of the line has no place, or is wanted for later.
+
+    A kit's line has units without a place under the SKUs of its parts, where they are owed; what
+    of it is wanted for later counts against the kit's promise, and against its parts' too.
+    """
+    is_dated, is_unsourced = told.requested_for is not None, told.short_at is None
+    is_owed_in_parts = any(part.wanted for part in told.parts)
+    whole = Line(
+        order_id=told.order_id, line_id=told.line_id, sku=told.sku, version=told.version,
+        quantity=told.short if is_unsourced and not is_owed_in_parts else 0,
+        dated=told.dated if is_dated else 0, requested_for=told.requested_for,
+    )  # fmt: skip
+    parts = [
+        Line(
+            order_id=told.order_id, line_id=part_line_id(told.line_id, part.sku), sku=part.sku,
+            version=told.version, quantity=part.short if is_unsourced else 0,
+            dated=part.dated if is_dated else 0, requested_for=told.requested_for,
+        )
+        for part in told.parts
+    ]  # fmt: skip
+    return [whole, *parts]
 
 
 def life_of(product: Product) -> Life:

@@ -42,7 +42,7 @@ _level = cast("Callable[[list[int]], Level]", partial(tuple.__new__, Level))
 
 
 def pack_levels(levels: Levels) -> bytes:
-    """Location → [version, sellable, reserved, allocated, suspended]."""
+    """Location → [version, sellable, reserved, allocated, suspended], and fences where some are."""
     # As lists: the encoder takes four times as long over a subclass of tuple.
     return to_json({name: [*level] for name, level in levels.items()})
 

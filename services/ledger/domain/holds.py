@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from services.ledger.domain.fences import NOBODY, TAKING, Fence, Use, Whom, left_at, open_to, use
+from services.ledger.domain.kit_holds import by_location, exploded, made_of_parts
 from services.ledger.domain.refusals import PRECEDENCE, Refusal, RefusalReason
-from services.ledger.domain.terms import PlaceTerms, SkuFacts, TermBook, Terms
+from services.ledger.domain.terms import MadeOf, PlaceTerms, SkuFacts, TermBook, Terms
 
 LevelId = int
 # A recall takes whatever lies anywhere: no buffer keeps a unit from it, and no closure.
@@ -38,6 +40,10 @@ class Stand(NamedTuple):
         return min(self.reserved + self.allocated, max(0, -self.free))
 
 
+# A kit has no level where none has ever stood made up.
+NO_STAND = Stand(-1, 0, 0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkuStock:
     """One SKU as last seen: its levels by location, and accepted units that have no place."""
@@ -46,6 +52,7 @@ class SkuStock:
     facts: SkuFacts
     levels: Mapping[str, Stand]
     unsourced: int = 0
+    fences: tuple[Fence, ...] = ()
     owes: bool = field(init=False)
     """Is anything accepted that isn't served from where it is booked?"""
 
@@ -75,7 +82,8 @@ class Reserve(NamedTuple):
     wishes: tuple[Wish, ...]
     channel: str | None = None
     method: str | None = None
-    beneficiary: str | None = None
+    beneficiary: str | None = None  # as it is recorded
+    whom: Whom = NOBODY  # whose fences it may take from
     until: datetime | None = None
     takes_what_there_is: bool = False
 
@@ -89,10 +97,22 @@ class Taken(NamedTuple):
 
 
 class LineOutcome(NamedTuple):
-    """What one line holds, and what of it was refused."""
+    """What one line holds, and what of it was refused.
+
+    A kit's line holds kits that stand made up and units of the parts of `made_of`: `skus` names the
+    SKU of each that is taken. It is empty where all are of the line's own. `uses` are those of the
+    units that a fence has left, and that its beneficiary takes.
+    """
 
     taken: tuple[Taken, ...]
     refusal: Refusal | None
+    made_of: MadeOf = ()
+    skus: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
+
+    def in_kits(self) -> dict[str, int]:
+        """What is held by location, in units of the line's SKU."""
+        return by_location(self.taken, self.skus, self.made_of)
 
 
 class Outcome(NamedTuple):
@@ -155,6 +175,9 @@ def evolve(taken: Mapping[LevelId, int], outcome: Outcome) -> dict[LevelId, int]
     for line in outcome.lines:
         for level_id, _, quantity in line.taken:
             after[level_id] = after.get(level_id, 0) + quantity
+        for fence, quantity in line.uses:  # of what was free nothing is taken by these
+            after[fence.level_id] -= quantity
+            after[fence.key] = after.get(fence.key, 0) + quantity
     return after
 
 
@@ -176,6 +199,7 @@ class _Offer(NamedTuple):
     location: str
     quantity: int
     is_own_till: bool
+    own: int  # of the quantity, what is no kit that has still to be put together
 
 
 def _decide_line(
@@ -192,20 +216,71 @@ def _decide_line(
     terms = _terms_of(request, wish, stock, book, now)
     if terms.refusal is not None:
         return _nothing(terms.refusal, wish)
+    places = wish.locations or terms.places
+    made_of = made_of_at(request, stock, now)
+    around = (*places, *terms.places) if made_of else ()
+    made = made_of_parts(request, made_of, around, stocks, book, taken, now)
+    fences = _open_for(request, stock, taken, now) if stock.fences else ()
+    fenced = left_at(fences)
     hindrances: list[RefusalReason] = []
     offers: list[_Offer] = []
-    for location in wish.locations or terms.places:
+    for location in places:
         place = terms.places.get(location)
         if place is None:
             hindrances.append(RefusalReason.LOCATION_NOT_OF_CHANNEL)
         elif place.hindrance is not None:
             hindrances.append(place.hindrance)
-        elif (stand := stock.levels.get(location)) is not None:
-            left = stand.free - taken.get(stand.level_id, 0) - place.buffer
-            offers.append(_Offer(stand, location, max(0, left), place.is_own_till))
-    if hindrances and len(hindrances) == len(wish.locations or terms.places):
+        elif (stand := stock.levels.get(location)) is not None or location in made:
+            stand = stand or NO_STAND
+            spare = stand.free - taken.get(stand.level_id, 0)
+            own = fenced.get(stand.level_id, 0)
+            left = max(0, spare - place.buffer) + max(0, min(own, spare + own))
+            units = left + made.get(location, 0)
+            offers.append(_Offer(stand, location, units, place.is_own_till, left))
+    if hindrances and len(hindrances) == len(places):
         return _nothing(min(hindrances, key=PRECEDENCE.__getitem__), wish)
-    return _take(request, wish, offers, _headroom(request, stock, terms, taken))
+    headroom = _headroom(request, stock, terms, taken, made, fenced)
+    line = _take(request, wish, offers, headroom)
+    line = _explode(wish, line, offers, made_of, stocks) if made_of else line
+    return line._replace(uses=_uses(fences, line.taken)) if fences else line
+
+
+def _open_for(
+    request: Reserve, stock: SkuStock, taken: Mapping[LevelId, int], now: datetime
+) -> Sequence[Fence]:
+    if request.purpose not in TAKING:
+        return ()
+    return open_to(request.whom, stock.fences, taken, now)
+
+
+def _uses(fences: Sequence[Fence], taken: Sequence[Taken]) -> tuple[Use, ...]:
+    """What of the units taken at each level are the fences': theirs come first."""
+    return tuple(used for one in taken for used in use(fences, one.level_id, one.quantity))
+
+
+def made_of_at(request: Reserve, stock: SkuStock, now: datetime) -> MadeOf:
+    """The parts of a kit, where a request may have it put together; a recall takes what stands
+    made up.
+    """
+    if not stock.facts.may_be_kit or request.purpose in UNBOUND:
+        return ()
+    return stock.facts.life_at(now).made_of
+
+
+def _explode(
+    wish: Wish,
+    line: LineOutcome,
+    offers: Sequence["_Offer"],
+    made_of: MadeOf,
+    stocks: Mapping[str, SkuStock],
+) -> LineOutcome:
+    own = {offer.location: offer.own for offer in offers}
+    found = exploded(wish.sku, line.taken, own, made_of, stocks)
+    return line._replace(
+        taken=tuple(Taken(level_id, location, units) for _, level_id, location, units in found),
+        made_of=made_of,
+        skus=tuple(sku for sku, *_ in found),
+    )
 
 
 def _terms_of(
@@ -226,7 +301,12 @@ def _terms_of(
 
 
 def _headroom(
-    request: Reserve, stock: SkuStock, terms: Terms, taken: Mapping[LevelId, int]
+    request: Reserve,
+    stock: SkuStock,
+    terms: Terms,
+    taken: Mapping[LevelId, int],
+    made: Mapping[str, int],
+    fenced: Mapping[LevelId, int],
 ) -> int | None:
     """Units that the channel's pool has above what is owed; None where that binds nobody.
 
@@ -237,12 +317,15 @@ def _headroom(
         return None
     pool = -stock.unsourced - terms.channel_buffer
     for location, place in terms.places.items():
+        if place.hindrance is None:
+            pool += made.get(location, 0)
         stand = stock.levels.get(location)
         if stand is None:
             continue
         pool -= stand.short
         if place.hindrance is None:
             pool += max(0, stand.free - taken.get(stand.level_id, 0) - place.buffer)
+            pool += fenced.get(stand.level_id, 0)
     return max(0, pool)
 
 

@@ -16,7 +16,11 @@ LevelId = int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One order line as the ledger holds it; quantities ≥ 0, `revision` −1 before any command."""
+    """One order line as the ledger holds it; quantities ≥ 0, `revision` −1 before any command.
+
+    A kit's line (`is_kit`) claims the kits that stand made up; `in_parts` of its wanted kits are
+    claimed by the lines of its parts, which have `per_kit` units in one kit (`domain/kits.py`).
+    """
 
     order_line_id: int
     wanted: int = 0
@@ -32,6 +36,11 @@ class Line:
     requested_for: datetime | None = None
     held_from: datetime | None = None
     sku_id: int | None = None
+    is_kit: bool = False
+    in_parts: int = 0
+    part_of: int | None = None
+    per_kit: int = 0
+    kit_sku_id: int | None = None
 
     def __post_init__(self) -> None:
         assert self.wanted >= 0, self
@@ -42,7 +51,7 @@ class Line:
     @property
     def claimed(self) -> int:
         """Units that are accepted and not shipped."""
-        return max(0, self.wanted - self.shipped)
+        return max(0, self.wanted - self.shipped - self.in_parts)
 
     def is_due(self, now: datetime) -> bool:
         """May the line hold units? Its time has come, or it never had one."""
@@ -97,7 +106,7 @@ def ship(line: Line, *, quantity: int, level: LevelId | None) -> Line:
     """A shipment consumes the line's allocation wherever it was, its own location's first."""
     assert quantity > 0, quantity
     shipped = replace(line, shipped=line.shipped + quantity)
-    return _release_down_to(shipped, shipped.claimed, first=level)
+    return release_down_to(shipped, shipped.claimed, first=level)
 
 
 def book_all(lines: Sequence[Line], free: Mapping[LevelId, int], now: datetime) -> list[Line]:
@@ -109,18 +118,18 @@ def book_all(lines: Sequence[Line], free: Mapping[LevelId, int], now: datetime) 
     """
     left = dict(free)
     for line in lines:
-        if _stays(line, now):
+        if stays(line, now):
             continue
         for level, quantity in line.booked.items():
             left[level] = left.get(level, 0) + quantity
     booked: list[Line] = []
     for line in lines:
-        if _stays(line, now):
-            kept = _release_down_to(line, line.claimed, first=None)
-            _give_back(left, line.booked, kept.booked)
+        if stays(line, now):
+            kept = release_down_to(line, line.claimed, first=None)
+            give_back(left, line.booked, kept.booked)
         else:
-            kept = _book(line, left, now)
-            _give_back(left, {}, kept.booked)
+            kept = book(line, left, now)
+            give_back(left, {}, kept.booked)
         booked.append(kept)
     return booked
 
@@ -135,8 +144,8 @@ def booking_deltas(before: Iterable[Line], after: Iterable[Line]) -> dict[LevelI
     return {level: delta for level, delta in deltas.items() if delta}
 
 
-def _stays(line: Line, now: datetime) -> bool:
-    """A booking that serves its line is not moved: someone may be picking it."""
+def stays(line: Line, now: datetime) -> bool:
+    """Does the booking stay? One that serves its line is not moved: someone may be picking it."""
     return (
         line.is_due(now)
         and line.short == 0
@@ -146,14 +155,16 @@ def _stays(line: Line, now: datetime) -> bool:
     )
 
 
-def _give_back(
+def give_back(
     left: dict[LevelId, int], before: Mapping[LevelId, int], after: Mapping[LevelId, int]
 ) -> None:
+    """Count what was booked before as free, and what is booked after as taken."""
     for level in {*before, *after}:
         left[level] = left.get(level, 0) + before.get(level, 0) - after.get(level, 0)
 
 
-def _book(line: Line, left: Mapping[LevelId, int], now: datetime) -> Line:
+def book(line: Line, left: Mapping[LevelId, int], now: datetime) -> Line:
+    """The line booked on what is left, none of which it has itself."""
     bare, claimed = replace(line, booked={}, short=0, unsourced=0, dated=0), line.claimed
     if claimed == 0:
         return bare
@@ -182,7 +193,7 @@ def _book_short(line: Line, left: Mapping[LevelId, int]) -> Line:
     return replace(line, booked=booked, short=missing, unsourced=0)
 
 
-def _release_down_to(line: Line, claimed: int, *, first: LevelId | None) -> Line:
+def release_down_to(line: Line, claimed: int, *, first: LevelId | None) -> Line:
     """Give up bookings beyond `claimed`: those at `first`, then the least preferred ones."""
     excess = sum(line.booked.values()) - claimed
     if excess <= 0:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
@@ -18,6 +18,8 @@ NEEDS: Mapping[str, str] = {
 }  # fmt: skip
 BUFFERS = (Term.LOCATION_BUFFER, Term.KEPT_FOR_STORE, Term.SILENCE_BUFFER)
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
+# The parts of a kit: (SKU, units in one kit).
+MadeOf = tuple[tuple[str, int], ...]
 REMEMBERED_MAX = 5_000
 
 
@@ -62,6 +64,7 @@ class Life(Dated):
     sold_from: datetime | None = None
     sold_until: datetime | None = None
     is_recalled: bool = False
+    made_of: MadeOf = ()
 
     def is_closed(self, moment: datetime) -> bool:
         """Not sold through any channel at this moment."""
@@ -80,6 +83,11 @@ class SkuFacts:
     version: int = 0
     lives: tuple[Life, ...] = ()
     policies: tuple[Policy, ...] = ()
+    may_be_kit: bool = field(init=False)
+    """Is it made of others by any of its records?"""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "may_be_kit", any(life.made_of for life in self.lives))
 
     def life_at(self, moment: datetime) -> Life:
         """The product's record in force."""

@@ -12,6 +12,7 @@ from services.ledger import metrics
 from services.ledger.handlers import (
     anchoring,
     booking,
+    kitting,
     movements,
     observing,
     reading,
@@ -213,7 +214,7 @@ class LedgerHandler:
         )
         sources |= {source for source, _ in facts.numbers}
         for item in read.wanted:
-            skus.add(item.command.sku)
+            skus.update(kitting.skus_of(item.command))
             locations.update(item.command.candidates)
         await references.learn_names(connection, known, skus=skus, locations=locations)
         await references.learn_sources(connection, known, sources)

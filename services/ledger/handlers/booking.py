@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.ledger.domain.lines import Command, Line, book_all, ship, want
+from services.ledger.domain.kits import book_together
+from services.ledger.domain.lines import Command, Line, book_all, give_back, want
+from services.ledger.handlers import fencing, kitting
+from services.ledger.handlers.kitting import Families, skus_of
 from services.ledger.handlers.movements import sides_of
 from services.ledger.handlers.reading import MOVES_ORDER_LINE, Fact, Facts
 from services.ledger.repository.lines import (
+    Candidate,
     LineKey,
     any_short,
     due_lines,
@@ -47,6 +51,15 @@ class Plan:
     ids: dict[LineKey, int] = field(default_factory=dict)
     line_ids: set[int] = field(default_factory=set)
     levels: set[int] = field(default_factory=set)
+    skus: set[int] = field(default_factory=set)
+    families: Families = field(default_factory=dict)
+
+    def add(self, found: Sequence[Candidate]) -> None:
+        """Lines that may be booked anew."""
+        for one in found:
+            self.ids[one.key] = one.order_line_id
+            self.line_ids.add(one.order_line_id)
+            self.levels.update(one.candidates)
 
 
 def read_commands(messages: Sequence[Message], refusals: list[Refusal]) -> list[Wanted]:
@@ -81,8 +94,9 @@ def drop_unknown_commands(
     for item in wanted:
         command = item.command
         missing = next((c for c in command.candidates if c not in known.locations), None)
-        if command.sku not in known.skus:
-            refusals.append(_waits(item.message, "sku", command.sku))
+        strange = next((sku for sku in skus_of(command) if sku not in known.skus), None)
+        if strange is not None:
+            refusals.append(_waits(item.message, "sku", strange))
             continue
         if missing is not None:
             refusals.append(_waits(item.message, "location", missing))
@@ -103,8 +117,9 @@ def _waits(message: Message, kind: str, name: str) -> Refusal:
 def candidate_keys(wanted: Sequence[Wanted], known: Known) -> set[LevelKey]:
     """(sku_id, location_id) of every known candidate."""
     return {
-        (known.skus[item.command.sku], known.locations[location])
+        (known.skus[sku], known.locations[location])
         for item in wanted
+        for sku in skus_of(item.command)
         for location in item.command.candidates
         if location in known.locations
     }
@@ -164,12 +179,15 @@ async def plan_lines(
                 for key, sku in keys.items()
             ],
         )
-    plan = Plan()
     # A line that wants less now, or was shipped from elsewhere, frees units for others of its SKU.
-    for found in await find_lines(connection, keys, {*raised, *keys.values()}):
-        plan.ids[found.key] = found.order_line_id
-        plan.line_ids.add(found.order_line_id)
-        plan.levels.update(found.candidates)
+    plan = Plan(skus={*raised, *keys.values()})
+    commands = [item.command for item in wanted]
+    plan.skus |= {known.skus[part.sku] for command in commands for part in command.kit}
+    found = await find_lines(connection, keys, plan.skus)
+    found, plan.families = await kitting.find_families(
+        connection, found, commands, consumers, plan.skus, known
+    )
+    plan.add(found)
     plan.levels.update(levels[key] for key in candidate_keys(wanted, known))
     return plan
 
@@ -191,13 +209,22 @@ async def book(
     before = await lock_lines(connection, plan.line_ids)
     lines = {line.order_line_id: line for line in before}
     channels: dict[int, str | None] = {}
+    told_of: dict[int, tuple[str, str | None]] = {}
     for item in wanted:
         number = plan.ids[line_key(item.command)]
         channels[number] = item.command.channel
-        lines[number] = want(lines[number], _command(item.command, known, levels, hold_ahead))
+        told = _command(item.command, known, levels, hold_ahead)
+        if (family := plan.families.get(number)) is not None:
+            parts = kitting.parts_of(item.command, known, levels)
+            kitting.take_over(lines, number, family, told, parts)
+        else:
+            lines[number] = want(lines[number], told)
+            told_of[number] = (item.command.order_id, item.command.channel)
     for fact in consumers:
         _consume(fact, plan, lines, known, levels)
-    await _book_and_save(connection, before, lines, channels, now)
+    if told_of:
+        await fencing.serve_lines(connection, now, lines, told_of)
+    await _book_and_save(connection, plan, before, lines, channels, now)
 
 
 async def book_due(connection: Connection, now: datetime, limit: int) -> int:
@@ -209,20 +236,23 @@ async def book_due(connection: Connection, now: datetime, limit: int) -> int:
     due = await due_lines(connection, now, limit)
     if not due:
         return 0
-    plan = Plan(line_ids=set(due))
-    for found in await find_lines(connection, (), set(due.values()), line_ids=due):
-        plan.line_ids.add(found.order_line_id)
-        plan.levels.update(found.candidates)
+    plan = Plan(line_ids=set(due), skus=set(due.values()))
+    found = await find_lines(connection, (), plan.skus, line_ids=due)
+    found, plan.families = await kitting.find_families(
+        connection, found, (), (), plan.skus, Known()
+    )
+    plan.add(found)
     await lock_levels(connection, plan.levels)
     before = await lock_lines(connection, plan.line_ids)
     lines = {line.order_line_id: line for line in before}
-    await _book_and_save(connection, before, lines, {}, now)
     await settle_due(connection, now, due)
+    await _book_and_save(connection, plan, before, lines, {}, now)
     return len(due)
 
 
 async def _book_and_save(
     connection: Connection,
+    plan: Plan,
     before: Sequence[Line],
     lines: dict[int, Line],
     channels: dict[int, str | None],
@@ -230,8 +260,15 @@ async def _book_and_save(
 ) -> None:
     order = sorted(lines.values(), key=lambda line: line.turn)
     free = await _free(connection, before, lines)
-    after = {line.order_line_id: line for line in book_all(order, free, now)}
+    kitting.require_whole(before, plan.families)
+    if plan.families:
+        booked = book_together(kitting.grouped(order, plan.families), free, now)
+    else:
+        booked = book_all(order, free, now)
+    after = {line.order_line_id: line for line in booked}
     await save_lines(connection, before, [after[line.order_line_id] for line in before], channels)
+    if plan.families:
+        await kitting.look_again(connection, before, after, now)
 
 
 async def _free(
@@ -239,13 +276,13 @@ async def _free(
     before: Sequence[Line],
     lines: dict[int, Line],
 ) -> dict[int, int]:
-    """Free units as they are once the shipments of this batch have given up their bookings."""
+    """Free units as they are once the shipments of this batch have given up their bookings, and
+    lines have been booked with what fences had for them.
+    """
     levels = {level for line in lines.values() for level in (*line.candidates, *line.booked)}
     free = await free_at(connection, levels)
     for old in before:
-        for level, quantity in old.booked.items():
-            given_up = quantity - lines[old.order_line_id].booked.get(level, 0)
-            free[level] = free.get(level, 0) + given_up
+        give_back(free, old.booked, lines[old.order_line_id].booked)
     return free
 
 
@@ -259,8 +296,9 @@ def _consume(
     reference = fact.movement.order_line
     assert reference is not None
     number = plan.ids[reference.order_id, reference.line_id]
-    key = known.skus[fact.movement.sku], known.locations[fact.movement.location]
-    lines[number] = ship(lines[number], quantity=fact.movement.quantity, level=levels.get(key))
+    sku_id = known.skus[fact.movement.sku]
+    level = levels.get((sku_id, known.locations[fact.movement.location]))
+    kitting.ship_to(lines, number, plan.families, sku_id, fact.movement.quantity, level)
 
 
 def _command(

@@ -7,9 +7,11 @@ from hashlib import blake2b
 
 import asyncpg
 
-from services.ledger.domain.holds import Outcome, Reserve, Taken, Wish
+from services.ledger.domain.fences import Whom
+from services.ledger.domain.holds import Outcome, Reserve, Wish
 from services.ledger.domain.refusals import Refusal
 from services.ledger.handlers import settling
+from services.ledger.handlers.closing import OpeningHours
 from services.ledger.handlers.collecting import Collector, retried
 from services.ledger.handlers.reserving import Answer, Conflict, Reserving, outcome_of
 from services.ledger.handlers.settling import NotHeldError
@@ -17,6 +19,7 @@ from services.ledger.repository import holds
 from shared.contracts.holds import (
     Beneficiary,
     Confirm,
+    EndReason,
     Extend,
     Hold,
     HoldRequest,
@@ -25,12 +28,27 @@ from shared.contracts.holds import (
     RefusalReason,
     Until,
 )
+from shared.contracts.orders import Method
 from shared.postgres.connecting import Connection, Pool
 from shared.runtime.clock import Clock
 
 # Holds that end by themselves if their request doesn't say when.
 ENDING = frozenset({Purpose.CART, Purpose.ORDER, Purpose.IN_STORE})
 OPEN_AT_MAX = 500
+
+
+def ends_at_closing(request: HoldRequest) -> bool:
+    """Does a hold end at closing time: as it says, or because a customer comes to a store for it?
+
+    That is so of reservations in a store, and of orders that are collected, at named places.
+    """
+    if request.closing_of_next_open_day:
+        return True
+    if request.until is not None or request.ttl_seconds is not None:
+        return False
+    is_collected = request.purpose is Purpose.ORDER and request.method is Method.COLLECT
+    comes = is_collected or request.purpose is Purpose.IN_STORE
+    return comes and all(line.locations for line in request.lines)
 
 
 class EndedError(Exception):
@@ -55,6 +73,7 @@ class Holding:
         self._ttl_seconds = ttl_seconds
         reserving = Reserving(pool, clock, woken=woken)
         self._collector: Collector[Reserve, Answer] = Collector(reserving.reserve, closing)
+        self._hours = OpeningHours(pool)
         self.run = self._collector.run
         self.now = clock.now
 
@@ -64,7 +83,10 @@ class Holding:
         Raises EndedError, and UnavailableError when nothing can be decided now.
         """
         until = self._end_of(request)
-        if until is None and request.purpose in ENDING:
+        if ends_at_closing(request):
+            places = {place for line in request.lines for place in line.locations}
+            until = await self._hours.end_at(places, self._clock.now())
+        elif until is None and request.purpose in ENDING:
             until = self._clock.now() + timedelta(seconds=self._ttl_seconds)
         answer = await self._collector.ask(_reserve_of(hold_id, request, until))
         if isinstance(answer, Conflict):
@@ -91,10 +113,15 @@ class Holding:
         Raises EndedError and UnavailableError.
         """
         until = self._end_of(extend)
-        assert until is not None, extend
+        if until is None:
+            held = await self.read(hold_id)
+            places = {one.location for line in held.lines for one in line.held} if held else set()
+            if not places:
+                return held
+            until = await self._hours.end_at(places, self._clock.now())
 
         async def work(connection: Connection) -> None:
-            await holds.extend(connection, hold_id, until, self._clock.now())
+            await settling.extend(connection, self._clock, hold_id, until)
 
         return await self._change(hold_id, work)
 
@@ -152,9 +179,12 @@ class Holding:
         return ends.until
 
     def _told(self, hold_id: str, rows: Sequence[asyncpg.Record]) -> Hold:
-        names: dict[int, str] = {row["line"]: row["sku"] for row in rows}
+        names: dict[int, str] = {row["line"]: row["kit_sku"] or row["sku"] for row in rows}
         skus = [names[line] for line in sorted(names)]
-        return _hold(hold_id, self._state(rows), outcome_of(rows), skus)
+        state = self._state(rows)
+        is_no_show = state is HoldState.EXPIRED and rows[0]["purpose"] == Purpose.IN_STORE
+        reason = EndReason.NO_SHOW if is_no_show else None
+        return _hold(hold_id, state, outcome_of(rows), skus, reason)
 
     def _state(self, rows: Sequence[asyncpg.Record]) -> HoldState:
         """How a hold stands now: what is due has expired, whether or not it is settled yet."""
@@ -169,13 +199,15 @@ class Holding:
 
 
 def _reserve_of(hold_id: str, request: HoldRequest, until: datetime | None) -> Reserve:
+    told = request.beneficiary
     return Reserve(
         hold_id=hold_id,
         digest=blake2b(request.encode(), digest_size=16).digest(),
         purpose=request.purpose.value,
         channel=request.channel,
         method=None if request.method is None else request.method.value,
-        beneficiary=_beneficiary(request.beneficiary),
+        beneficiary=None if told is None else told.encode().decode(),
+        whom=_whom(told, request.channel),
         until=until,
         takes_what_there_is=request.partial,
         wishes=tuple(
@@ -187,18 +219,28 @@ def _reserve_of(hold_id: str, request: HoldRequest, until: datetime | None) -> R
     )
 
 
-def _beneficiary(told: Beneficiary | None) -> str | None:
-    return None if told is None else told.encode().decode()
+def _whom(told: Beneficiary | None, channel: str | None) -> Whom:
+    """The request's own channel is whom it is for where its beneficiary names none."""
+    if told is None:
+        return Whom(channel)
+    return Whom(told.channel or channel, told.customer_ref, told.order_id)
 
 
-def _hold(hold_id: str, state: HoldState, outcome: Outcome, skus: Sequence[str]) -> Hold:
+def _hold(
+    hold_id: str,
+    state: HoldState,
+    outcome: Outcome,
+    skus: Sequence[str],
+    reason: EndReason | None = None,
+) -> Hold:
     told = {
         "hold_id": hold_id,
         "state": state,
         "until": None if state is HoldState.REFUSED else outcome.until,
+        "reason": reason,
         "lines": tuple(
             [
-                {"sku": sku, "held": tuple([_held(one) for one in line.taken]),
+                {"sku": sku, "held": tuple([_held(*one) for one in line.in_kits().items()]),
                  "refused": None if line.refusal is None else _refused(line.refusal)}
                 for sku, line in zip(skus, outcome.lines, strict=True)
             ]
@@ -207,8 +249,8 @@ def _hold(hold_id: str, state: HoldState, outcome: Outcome, skus: Sequence[str])
     return Hold.model_validate(told)
 
 
-def _held(taken: Taken) -> dict[str, object]:
-    return {"location": taken.location, "quantity": taken.quantity}
+def _held(location: str, quantity: int) -> dict[str, object]:
+    return {"location": location, "quantity": quantity}
 
 
 def _refused(refusal: Refusal) -> dict[str, object]:

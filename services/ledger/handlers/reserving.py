@@ -23,11 +23,14 @@ from services.ledger.domain.holds import (
 )
 from services.ledger.domain.refusals import Refusal, RefusalReason
 from services.ledger.domain.terms import TermBook
+from services.ledger.handlers.fencing import uses_of
+from services.ledger.handlers.kit_holding import kit_parts_of, made_of_rows, parts_in
 from services.ledger.handlers.terming import facts_of, reference_of
-from services.ledger.repository import holds, terms
+from services.ledger.repository import fences, holds, kits, terms
 from services.ledger.repository.holds import Parts, Premises
 from services.ledger.repository.lines import lock_levels
 from services.ledger.repository.stocks import levels_of, read_stocks
+from shared.contracts.holds import Purpose
 from shared.postgres.connecting import Connection, Pool
 from shared.runtime.clock import Clock
 
@@ -82,9 +85,13 @@ class Reserving:
         """Decide on what was seen; None where that must not stand."""
         now = self._clock.now()
         stocks = await self._seen(connection, _skus_of(group))
+        if parts_in(group, stocks, now):
+            return None  # kits are decided on locked rows: theirs, and those of their parts
+        if any(request.purpose == Purpose.RING_FENCE for request in group):
+            return None  # what is remembered of levels knows fences only as they were read
         book = await self._terms(connection, now)
         outcomes = decide_all(group, stocks, book, now)
-        if not all(outcome.is_whole for outcome in outcomes):
+        if not all(outcome.is_whole for outcome in outcomes) or uses_of(group, outcomes):
             return None
         premises = _premises(group, outcomes, stocks, book)
         moved = await holds.record(connection, now, _parts(group, outcomes, stocks), premises)
@@ -98,6 +105,7 @@ class Reserving:
     ) -> dict[str, Answer]:
         """Lock, settle what is due, read, decide, write."""
         skus = _skus_of(group)
+        skus += parts_in(group, await self._seen(connection, skus), self._clock.now())
         levels = await levels_of(connection, skus)
         await lock_levels(connection, levels)
         now = self._clock.now()
@@ -105,6 +113,8 @@ class Reserving:
         known = await holds.find(connection, [request.hold_id for request in group])
         self._forget(skus)
         stocks = await _read(connection, skus)  # not remembered: it is true only if this commits
+        if not set(parts_in(group, stocks, now)) <= set(skus):
+            raise asyncpg.SerializationError("a kit is made of other parts by now: run again")
         version = await terms.terms_version(connection)
         if self._book is None or not self._book.holds(version, now):
             self._book = None
@@ -114,6 +124,8 @@ class Reserving:
         parts = _parts(fresh, outcomes, stocks)
         if await holds.write(connection, now, parts) != len(parts):
             raise asyncpg.SerializationError("an id was recorded meanwhile: run again")
+        await kits.mark_parts(connection, kit_parts_of(fresh, outcomes, stocks))
+        await fences.take(connection, now, uses_of(fresh, outcomes))
         return _answers(fresh, outcomes) | _told_before(group, known)
 
     async def _seen(self, connection: Connection, skus: Collection[str]) -> Stocks:
@@ -156,7 +168,7 @@ async def _read(connection: Connection, skus: Collection[str]) -> dict[str, SkuS
     return {
         sku: SkuStock(
             sku_id=one.sku_id, levels=one.levels, unsourced=one.unsourced,
-            facts=facts_of(sku, one.terms, records.get(sku, ())),
+            facts=facts_of(sku, one.terms, records.get(sku, ())), fences=one.fences,
         )
         for sku, one in seen.items()
     }  # fmt: skip
@@ -205,8 +217,9 @@ def _parts(group: Sequence[Reserve], outcomes: Sequence[Outcome], stocks: Stocks
         for place, line in enumerate(outcome.lines):
             stock = stocks.get(request.wishes[place].sku)
             sku_id = stock.sku_id if stock else None
-            for taken in line.taken:
-                _add(parts, request, part, place, sku_id, taken.level_id, taken.quantity)
+            for at, taken in enumerate(line.taken):
+                of = stocks[line.skus[at]].sku_id if line.skus else sku_id
+                _add(parts, request, part, place, of, taken.level_id, taken.quantity)
                 part += 1
             if line.refusal is not None:
                 _add(parts, request, part, place, sku_id, None, line.refusal.quantity)
@@ -270,5 +283,8 @@ def outcome_of(rows: Sequence[asyncpg.Record]) -> Outcome:
         else:
             reason = RefusalReason(row["reason"])
             refusals[row["line"]] = Refusal(reason, row["quantity"], row["possible"])
-    lines = [LineOutcome(tuple(taken[line]), refusals.get(line)) for line in sorted(taken)]
+    lines = [
+        LineOutcome(tuple(taken[line]), refusals.get(line), *made_of_rows(rows, line))
+        for line in sorted(taken)
+    ]
     return Outcome(tuple(lines), rows[0]["held_until"])

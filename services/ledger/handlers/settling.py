@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import asyncpg
 
-from services.ledger.domain.lines import Line, book_all
+from services.ledger.domain.kits import book_together
+from services.ledger.domain.lines import Line
+from services.ledger.handlers import kitting
+from services.ledger.handlers.kit_settling import become, find_kit_lines
 from services.ledger.repository import holds
 from services.ledger.repository.lines import (
     LineKey,
@@ -16,6 +20,7 @@ from services.ledger.repository.lines import (
     lock_lines,
     save_lines,
 )
+from shared.contracts.holds import Purpose
 from shared.contracts.partitions import partition_for
 from shared.contracts.topics import ALLOCATIONS
 from shared.postgres.connecting import Connection
@@ -38,6 +43,14 @@ async def release(connection: Connection, clock: Clock, hold_id: str) -> None:
     await holds.settle(connection, hold_id, now, "released", [(row["part"], None) for row in rows])
 
 
+async def extend(connection: Connection, clock: Clock, hold_id: str, until: datetime) -> None:
+    """What of a hold is open ends at `until`. Levels tell when their fences end."""
+    rows = await open_rows(connection, hold_id)
+    if any(row["purpose"] == Purpose.RING_FENCE for row in rows):
+        await lock_levels(connection, _levels(rows))
+    await holds.extend(connection, hold_id, until, clock.now())
+
+
 async def confirm(
     connection: Connection, clock: Clock, hold_id: str, rows: Rows, keys: Sequence[LineKey]
 ) -> None:
@@ -48,13 +61,17 @@ async def confirm(
     first is in the books already: it gets the units that the hold gives back. Raises NotHeldError
     if a part has ended meanwhile.
     """
-    skus: dict[LineKey, int] = {keys[row["line"]]: row["sku_id"] for row in rows}
+    skus: dict[LineKey, int] = {
+        keys[row["line"]]: row["kit_sku_id"] or row["sku_id"] for row in rows
+    }
     await ensure_lines(
         connection,
         [(key, partition_for(key[0].encode(), ALLOCATIONS.partitions), skus[key]) for key in skus],
     )
     found = {line.key: line for line in await find_lines(connection, skus, ())}
+    kits = await find_kit_lines(connection, rows, keys, found)
     levels = {*_levels(rows), *(level for line in found.values() for level in line.candidates)}
+    levels |= kits.levels
     await lock_levels(connection, levels)
     now = clock.now()
     await holds.expire(connection, _levels(rows), now)
@@ -62,16 +79,24 @@ async def confirm(
     parts = [(row["part"], ids[keys[row["line"]]]) for row in rows]
     if await holds.settle(connection, hold_id, now, "confirmed", parts) != len(rows):
         raise NotHeldError
-    before = await lock_lines(connection, ids.values())
-    if {line.order_line_id: line.sku_id for line in before} != {
-        ids[key]: skus[key] for key in skus
-    }:
+    before = await lock_lines(connection, {*ids.values(), *kits.line_ids})
+    lines = {line.order_line_id: line for line in before}
+    if any(lines[ids[key]].sku_id != sku_id for key, sku_id in skus.items()):
         raise NotHeldError  # the order's line is of another SKU
+    kitting.require_whole(before, kits.families)
     free = await free_at(connection, levels)
-    held = _held_by_line(rows, keys, ids)
-    lines = [_becomes(line, held[line.order_line_id], free) for line in before]
+    for number, held in _held_by_line(rows, keys, ids).items():
+        if number not in kits.families:
+            lines[number] = _becomes(lines[number], held, free)
+    become(lines, kits, free)
+    groups = [
+        group
+        for group in kitting.grouped(list(lines.values()), kits.families)
+        if not (group[0].is_kit and group[0].revision >= 0)
+    ]
+    after = lines | {line.order_line_id: line for line in book_together(groups, free, now)}
     channels = {ids[keys[row["line"]]]: row["channel"] for row in rows}
-    await save_lines(connection, before, book_all(lines, free, now), channels)
+    await save_lines(connection, before, [after[line.order_line_id] for line in before], channels)
 
 
 async def open_rows(connection: Connection, hold_id: str) -> list[asyncpg.Record]:

@@ -6,13 +6,13 @@ from services.ledger.domain import terms
 from services.ledger.domain.terms import Life, Reference, SkuFacts
 from services.ledger.repository.terms import Kept
 from shared.contracts.records import Undecodable
-from shared.contracts.reference import Channel, ChannelKind, Location, Policy, Product
+from shared.contracts.reference import Calendar, Channel, ChannelKind, Location, Policy, Product
 from shared.contracts.topics import REFERENCE_DATA
 from shared.stock import policies
 from shared.stock.policies import Place, Scope, Term
 
 TERMS = frozenset(Term)
-Shaping = Product | Location | Channel | Policy
+Shaping = Product | Location | Calendar | Channel | Policy
 
 
 def kept_of(records: Iterable[Shaping]) -> list[Kept]:
@@ -93,6 +93,7 @@ def _life(told: Product) -> Life:
         begins=told.from_, ends=told.until, is_deleted=told.deleted, category=told.category,
         segment=told.segment, sold_from=cycle.on_sale_from, sold_until=cycle.end_of_life,
         is_recalled=cycle.recalled,
+        made_of=tuple((part.sku, part.quantity) for part in told.kit),
     )  # fmt: skip
 
 

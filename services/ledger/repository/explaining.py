@@ -9,7 +9,7 @@ from shared.postgres.connecting import Connection
 
 # Holds whose time is over are subtracted, whether or not they are settled yet.
 OVER = """(
-    select coalesce(sum(h.quantity), 0)::bigint from ledger.holds h
+    select coalesce(sum(h.quantity - h.used), 0)::bigint from ledger.holds h
     where h.level_id = l.level_id and h.settled_at is null and h.held_until <= {now})"""
 LEVELS = f"""
 select l.level_id, s.sku, lo.location, l.version, l.sellable,
@@ -66,8 +66,13 @@ from ledger.booking_log b join ledger.skus s using (sku_id)
 where s.sku = $1 and b.recorded_at <= $2 group by b.level_id
 """
 RESERVED_AT = """
-select h.level_id, sum(h.quantity)::bigint as units
+select h.level_id, sum(h.quantity - coalesce(used.units, 0))::bigint as units
 from ledger.holds h join ledger.skus s using (sku_id)
+left join lateral (
+    select sum(u.quantity) as units from ledger.fence_uses u
+    where h.purpose = 'ring_fence' and u.fence_id = h.hold_id and u.fence_part = h.part
+      and u.used_at <= $2 and (u.given_back_at is null or u.given_back_at > $2)
+) used on true
 where s.sku = $1 and h.level_id is not null and h.held_from <= $2
   and (h.settled_at is null or h.settled_at > $2)
   and (h.held_until is null or h.held_until > $2)

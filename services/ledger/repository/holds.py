@@ -100,19 +100,36 @@ changed as (
 {MOVED}
 select count(*) from inserted
 """  # noqa: S608  (as above)
-# What runs out on rows that are locked; the order lines that wait for units of these SKUs have
-# their turn as soon as the worker looks at what is due.
+# What ends on rows that are locked. What a hold had taken of a fence goes back to it if the fence
+# still stands, unless the hold became an order's lines; of a fence what is left is free. Lines
+# that wait for units of these SKUs have their turn as soon as the worker looks at what is due.
 SETTLED = f"""
 settled as (
-    update ledger.holds h set settled_at = $2, outcome = $3, order_line_id = i.order_line_id
+    update ledger.holds h set settled_at = $2, outcome = $3, order_line_id = i.order_line_id,
+        reason = case when $3 = 'expired' and h.purpose = 'in_store' then 'no_show' end
     from chosen i where h.hold_id = i.hold_id and h.part = i.part
-    returning h.level_id, h.sku_id, h.quantity),
-changed as (select level_id, -quantity as delta from settled),
+    returning h.hold_id, h.part, h.level_id, h.sku_id, h.quantity - h.used as units),
+given_back as (
+    update ledger.fence_uses u set given_back_at = $2 from settled s
+    where u.hold_id = s.hold_id and u.part = s.part and u.given_back_at is null
+      and $3 <> 'confirmed'
+    returning u.fence_id, u.fence_part, u.quantity),
+refilled as (
+    update ledger.holds f set used = f.used - g.units
+    from (select fence_id, fence_part, sum(quantity)::bigint as units
+          from given_back group by fence_id, fence_part) g
+    where f.hold_id = g.fence_id and f.part = g.fence_part and f.settled_at is null
+      and not exists (select from chosen c where c.hold_id = f.hold_id and c.part = f.part)
+    returning f.level_id, g.units),
+changed as (
+    select level_id, -units as delta from settled
+    union all select level_id, units from refilled),
 {MOVED},
 waiting as (
     insert into ledger.due (at, order_line_id)
     select $2, order_line_id from ledger.order_lines
-    where (short > 0 or unsourced > 0) and sku_id in (select sku_id from settled)
+    where (short > 0 or unsourced > 0)
+      and (sku_id in (select sku_id from settled) or kit_sku_id in (select sku_id from settled))
     on conflict do nothing)
 select count(*) from settled
 """  # noqa: S608  (as above)
@@ -132,9 +149,11 @@ with chosen as materialized (
 {SETTLED}
 """  # noqa: S608  (as above)
 FIND = """
-select h.*, coalesce(s.sku, h.unknown_sku) as sku, lo.location, o.order_id, o.line_id
+select h.*, coalesce(s.sku, h.unknown_sku) as sku, k.sku as kit_sku, lo.location, o.order_id,
+       o.line_id
 from ledger.holds h
 left join ledger.skus s on s.sku_id = h.sku_id
+left join ledger.skus k on k.sku_id = h.kit_sku_id
 left join ledger.levels l on l.level_id = h.level_id
 left join ledger.locations lo using (location_id)
 left join ledger.order_lines o on o.order_line_id = h.order_line_id
@@ -143,10 +162,15 @@ where h.hold_id = any($1::text[]) order by h.hold_id, h.part
 LOCK = """
 select hold_id, part from ledger.holds where hold_id = $1 order by hold_id, part for update
 """
-EXTEND = """
-update ledger.holds set held_until = $2
-where hold_id = $1 and settled_at is null and (held_until is null or held_until > $3)
-"""
+EXTEND = f"""
+with extended as (
+    update ledger.holds set held_until = $2
+    where hold_id = $1 and settled_at is null and (held_until is null or held_until > $3)
+    returning level_id, purpose),
+changed as (select level_id, 0 as delta from extended where purpose = 'ring_fence'),
+{MOVED}
+select count(*) from extended
+"""  # noqa: S608  (as above)
 DUE = """
 select distinct level_id from (
     select level_id from ledger.holds where settled_at is null and held_until <= $1
@@ -161,7 +185,7 @@ from ledger.holds_hold_no_seq
 NOW = "select clock_timestamp()"
 OF_LOCATION = """
 select h.hold_no, h.hold_id, s.sku, lo.location, h.quantity, h.purpose, h.channel, h.beneficiary,
-       h.held_from, h.held_until
+       h.held_from, h.held_until, h.used
 from ledger.locations lo join ledger.levels l using (location_id)
 join ledger.skus s using (sku_id) join ledger.holds h on h.level_id = l.level_id
 where lo.location = $1 and ($2::text is null or s.sku = $2) and h.settled_at is null

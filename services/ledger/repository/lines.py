@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from services.ledger.domain.lines import Line, booking_deltas
 from shared.postgres.connecting import Connection
 
@@ -16,13 +18,16 @@ select * from unnest($1::text[], $2::text[], $3::smallint[], $4::integer[])
 order by order_id, line_id
 on conflict do nothing
 """
-# Lines that a batch names, and short lines of the SKUs whose stock it raises.
-FIND = """
-select order_line_id, order_id, line_id, sku_id, candidates from ledger.order_lines
+COLUMNS = "order_line_id, order_id, line_id, sku_id, candidates, revision, is_kit, part_of"
+# Lines that a batch names, and short lines of the SKUs whose stock it raises; a kit that comes in
+# made up serves a line that is short of the kit's parts.
+FIND = f"""
+select {COLUMNS} from ledger.order_lines
 where (order_id, line_id) in (select * from unnest($1::text[], $2::text[]))
    or ((short > 0 or unsourced > 0) and sku_id = any($3::integer[]))
+   or ((short > 0 or unsourced > 0) and kit_sku_id = any($3::integer[]))
    or order_line_id = any($4::bigint[])
-"""
+"""  # noqa: S608  (only this module's own constant is put into the text)
 ANY_SHORT = "select exists (select from ledger.order_lines where short > 0 or unsourced > 0)"
 LOCK = """
 select o.*, (select array_agg(row(a.level_id, a.quantity)) from ledger.allocations a
@@ -42,13 +47,16 @@ update ledger.order_lines o set
                   from unnest(string_to_array(i.candidates, ',')::integer[]) c),
     accepted_at = coalesce(i.accepted_at, o.accepted_at),
     sku_id = coalesce(i.sku_id, o.sku_id), requested_for = i.requested_for,
-    held_from = i.held_from, dated = i.dated,
+    held_from = i.held_from, dated = i.dated, is_kit = i.is_kit, in_parts = i.in_parts,
+    per_kit = i.per_kit, kit_sku_id = i.kit_sku_id,
     version = greatest(o.version + 1, (extract(epoch from now()) * 1000000)::bigint)
 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
             $7::boolean[], $8::text[], $9::text[], $10::timestamptz[],
-            $11::integer[], $12::timestamptz[], $13::timestamptz[], $14::bigint[])
+            $11::integer[], $12::timestamptz[], $13::timestamptz[], $14::bigint[],
+            $15::boolean[], $16::bigint[], $17::bigint[], $18::integer[])
     as i(order_line_id, revision, wanted, shipped, short, unsourced, may_split, channel,
-         candidates, accepted_at, sku_id, requested_for, held_from, dated)
+         candidates, accepted_at, sku_id, requested_for, held_from, dated, is_kit, in_parts,
+         per_kit, kit_sku_id)
 where o.order_line_id = i.order_line_id
 """
 AWAIT_DUE = """
@@ -100,6 +108,10 @@ class Candidate:
     order_line_id: int
     key: LineKey
     candidates: tuple[int, ...]
+    sku_id: int
+    revision: int
+    is_kit: bool
+    part_of: int | None
 
 
 async def ensure_lines(
@@ -134,14 +146,16 @@ async def find_lines(
         list(raised_skus),
         list(line_ids),
     )
-    return [
-        Candidate(
-            order_line_id=row["order_line_id"],
-            key=(row["order_id"], row["line_id"]),
-            candidates=tuple(row["candidates"]),
-        )
-        for row in rows
-    ]
+    return [candidate_of(row) for row in rows]
+
+
+def candidate_of(row: asyncpg.Record) -> Candidate:
+    """A row of `COLUMNS`."""
+    return Candidate(
+        order_line_id=row["order_line_id"], key=(row["order_id"], row["line_id"]),
+        candidates=tuple(row["candidates"]), sku_id=row["sku_id"], revision=row["revision"],
+        is_kit=row["is_kit"], part_of=row["part_of"],
+    )  # fmt: skip
 
 
 async def lock_lines(connection: Connection, ids: Collection[int]) -> list[Line]:
@@ -153,7 +167,9 @@ async def lock_lines(connection: Connection, ids: Collection[int]) -> list[Line]
             candidates=tuple(row["candidates"]), booked=dict(row["booked"] or ()),
             short=row["short"], unsourced=row["unsourced"], accepted_at=row["accepted_at"],
             sku_id=row["sku_id"], requested_for=row["requested_for"],
-            held_from=row["held_from"], dated=row["dated"],
+            held_from=row["held_from"], dated=row["dated"], is_kit=row["is_kit"],
+            in_parts=row["in_parts"], part_of=row["part_of"], per_kit=row["per_kit"],
+            kit_sku_id=row["kit_sku_id"],
         )
         for row in await connection.fetch(LOCK, list(ids))
     ]  # fmt: skip
@@ -185,8 +201,16 @@ async def save_lines(
     after: Sequence[Line],
     channels: dict[int, str | None],
 ) -> None:
-    """Write the lines that changed, their bookings, and `allocated` of the levels concerned."""
-    pairs = [(old, line) for old, line in zip(before, after, strict=True) if old != line]
+    """Write the lines that changed, their bookings, and `allocated` of the levels concerned.
+
+    A kit's line is told anew, with a new version, whenever one of its parts has changed.
+    """
+    told = {new.part_of for old, new in zip(before, after, strict=True) if old != new}
+    pairs = [
+        (old, line)
+        for old, line in zip(before, after, strict=True)
+        if old != line or line.order_line_id in told
+    ]
     changed = [line for _, line in pairs]
     if not changed:
         return
@@ -199,7 +223,9 @@ async def save_lines(
         [",".join(map(str, line.candidates)) for line in changed],
         [line.accepted_at for line in changed], [line.sku_id for line in changed],
         [line.requested_for for line in changed], [line.held_from for line in changed],
-        [line.dated for line in changed],
+        [line.dated for line in changed], [line.is_kit for line in changed],
+        [line.in_parts for line in changed], [line.per_kit for line in changed],
+        [line.kit_sku_id for line in changed],
     )  # fmt: skip
     if dated := [line for line in changed if line.dated]:
         await connection.execute(

@@ -1,6 +1,6 @@
 """What the relay reads and forgets: dirty rows, and the latest state of the keys they name."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.ledger.repository.messages import (
     LevelState,
@@ -10,13 +10,13 @@ from services.ledger.repository.messages import (
 )
 from shared.kafka.producing import Outgoing
 from shared.kafka.relaying import Flight
-from shared.postgres.connecting import Pool
+from shared.postgres.connecting import Connection, Pool
 from shared.postgres.unpublished import UnpublishedRows
 
-# Balances are gathered once for all levels, not level by level: most have none.
+# Balances and fences are gathered once for all levels, not level by level: most have none.
 LEVELS = """
 select s.sku, lo.location, s.partition, l.version, l.sellable, l.reserved, l.allocated,
-       l.anchored_at, l.last_partition, l.last_offset, b.balances
+       l.anchored_at, l.last_partition, l.last_offset, b.balances, f.fences
 from ledger.levels l join ledger.skus s using (sku_id) join ledger.locations lo using (location_id)
 left join (
     select b.level_id, array_agg(row(a.bucket, a.owner, a.counts_as, b.quantity)
@@ -24,20 +24,35 @@ left join (
     from ledger.balances b join ledger.accounts a using (account_id)
     where b.level_id = any($1::integer[]) and b.quantity <> 0 group by b.level_id
 ) b on b.level_id = l.level_id
+left join (
+    select h.level_id, array_agg(row(h.hold_id, h.beneficiary::json ->> 'channel',
+                                     h.quantity - h.used, h.held_until)
+                                 order by h.held_until, h.hold_id, h.part) as fences
+    from ledger.holds h
+    where h.level_id = any($1::integer[]) and h.purpose = 'ring_fence' and h.settled_at is null
+      and h.beneficiary is not null and h.used < h.quantity group by h.level_id
+) f on f.level_id = l.level_id
 where l.level_id = any($1::integer[])
 """
-LINES = """
-select o.order_id, o.line_id, o.partition, s.sku, o.channel, o.revision, o.wanted, o.shipped,
-       o.short, o.unsourced, o.version, o.dated, o.requested_for,
+# A part of a kit's line is told in that line's message, and has none of its own.
+BOOKED = """o.wanted, o.shipped, o.short, o.unsourced, o.dated, o.in_parts, o.per_kit,
        (select array_agg(row(lo.location, a.quantity) order by a.level_id)
         from ledger.allocations a join ledger.levels l using (level_id)
         join ledger.locations lo using (location_id)
         where a.order_line_id = o.order_line_id) as booked,
        (select lo.location from ledger.levels l join ledger.locations lo using (location_id)
-        where l.level_id = o.candidates[1]) as first_candidate
+        where l.level_id = o.candidates[1]) as first_candidate"""
+LINES = f"""
+select o.order_line_id, o.order_id, o.line_id, o.partition, s.sku, o.revision, o.version,
+       o.requested_for, o.is_kit, {BOOKED}
 from ledger.order_lines o join ledger.skus s using (sku_id)
-where o.order_line_id = any($1::bigint[])
-"""
+where o.order_line_id = any($1::bigint[]) and o.part_of is null
+"""  # noqa: S608  (only this module's own constants are put into the text)
+PARTS = f"""
+select o.part_of, s.sku, {BOOKED}
+from ledger.order_lines o join ledger.skus s using (sku_id)
+where o.part_of = any($1::bigint[]) order by o.per_kit = 0, s.sku
+"""  # noqa: S608  (as above)
 REPUBLISH = """
 insert into ledger.unpublished (kind, partition, keys)
 select 'level', partition, array_agg(level_id) from (
@@ -106,8 +121,7 @@ class LedgerStates(UnpublishedRows):
                 found = await connection.fetch(LEVELS, levels)
                 messages += [level_message(LevelState(*row)) for row in found]
             if lines:
-                rows: Iterable[LineRow] = await connection.fetch(LINES, lines)
-                messages += map(line_message, rows)
+                messages += await _line_messages(connection, lines)
         return messages
 
     async def republish_all(self) -> int:
@@ -117,3 +131,12 @@ class LedgerStates(UnpublishedRows):
             for start in range(0, last, REPUBLISH_SLICE):
                 await connection.execute(REPUBLISH, start, REPUBLISH_SLICE)
         return last
+
+
+async def _line_messages(connection: Connection, keys: Collection[int]) -> list[Outgoing]:
+    rows: Sequence[LineRow] = await connection.fetch(LINES, keys)
+    parts: dict[int, list[LineRow]] = {}
+    if kits := [row["order_line_id"] for row in rows if row["is_kit"]]:
+        for part in await connection.fetch(PARTS, kits):
+            parts.setdefault(part["part_of"], []).append(part)
+    return [line_message(row, parts.get(row["order_line_id"], ())) for row in rows]

@@ -41,7 +41,7 @@ select (select max(key) from slice) as last_key, (select max(row_id) from dirty)
 LEVELS = """select level_id::bigint as key, partition from ledger.levels
     join ledger.skus using (sku_id) where level_id > $1 order by level_id"""
 LINES = """select order_line_id as key, partition from ledger.order_lines
-    where order_line_id > $1 order by order_line_id"""
+    where order_line_id > $1 and part_of is null order by order_line_id"""
 
 KINDS = {STOCK_LEVELS.name: "level", ALLOCATIONS.name: "line"}
 NOTES = {

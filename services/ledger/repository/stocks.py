@@ -1,9 +1,11 @@
 """SKUs as requests see them: their levels, what is owed of them, what is known of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from services.ledger.domain.fences import Fence
 from services.ledger.domain.holds import Stand
+from services.ledger.repository.fences import read_fences
 from shared.postgres.connecting import Connection
 
 SKUS = """
@@ -31,6 +33,7 @@ class Seen:
     terms: int
     unsourced: int
     levels: dict[str, Stand] = field(default_factory=dict)
+    fences: tuple[Fence, ...] = ()
 
 
 async def read_stocks(connection: Connection, skus: Collection[str]) -> dict[str, Seen]:
@@ -42,7 +45,20 @@ async def read_stocks(connection: Connection, skus: Collection[str]) -> dict[str
     by_id = {one.sku_id: one for one in seen.values()}
     for sku_id, location, *figures in await connection.fetch(LEVELS, list(by_id)):
         by_id[sku_id].levels[location] = Stand(*figures)
+    await _read_fences(connection, by_id)
     return seen
+
+
+async def _read_fences(connection: Connection, by_id: Mapping[int, Seen]) -> None:
+    levels = {
+        stand.level_id: one
+        for one in by_id.values()
+        for stand in one.levels.values()
+        if stand.reserved
+    }
+    if levels:  # a fence is reserved
+        for fence in await read_fences(connection, levels):
+            levels[fence.level_id].fences += (fence,)
 
 
 async def levels_of(connection: Connection, skus: Collection[str]) -> list[int]:

@@ -41,6 +41,15 @@ class Sold:
         assert self.units > 0, self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeOf:
+    """What one unit of a SKU is made of: (SKU, units) of each part; nothing of what is no kit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    parts: tuple[tuple[str, int], ...] = ()
+
+
 Record = TypeVar("Record", bound=Dated)
 
 
@@ -57,6 +66,20 @@ def record_at(records: Iterable[Record], moment: datetime) -> Record | None:
         if found:
             return found[-1]
     return known[0] if known else None
+
+
+def parts_at(records: Iterable[MadeOf], moment: datetime) -> tuple[tuple[str, int], ...]:
+    """The parts by the record in force at `moment`, of several the one that began last.
+
+    Nothing before the first and after the last, as in the figure that the channel is shown.
+    """
+    in_force = [
+        record
+        for record in records
+        if (record.since is None or record.since <= moment)
+        and (record.until is None or moment < record.until)
+    ]
+    return max(in_force, key=_begins, default=MadeOf()).parts
 
 
 def _begins(record: Dated) -> tuple[bool, float]:

@@ -10,13 +10,13 @@ is booked once, and each partition's last word on the line is true for who reads
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.orders.domain.folding import OURS, Order, OrderLine
 from services.orders.domain.outcomes import Outcome
-from services.orders.domain.references import ChannelTerms, Sold
+from services.orders.domain.references import ChannelTerms, MadeOf, Sold, parts_at
 from services.orders.domain.sourcing import Demand, Preference, Sourcing
 
 WANTED_MAX = 10**9
@@ -56,7 +56,10 @@ class Resting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What the line wants: `wanted` base units of `sku` from `candidates`, best first."""
+    """What the line wants: `wanted` base units of `sku` from `candidates`, best first.
+
+    `kit` are the parts of one unit, (SKU, units), as they were when the line was accepted.
+    """
 
     sku: str
     wanted: int
@@ -66,6 +69,7 @@ class Wish:
     method: str | None
     requested_for: datetime | None
     ordered_at: datetime
+    kit: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         assert 0 <= self.wanted <= WANTED_MAX, self
@@ -87,6 +91,7 @@ class Known:
     channel: ChannelTerms | None
     sold: Sold | None
     skus: frozenset[str]
+    kits: Mapping[str, Sequence[MadeOf]] = field(default_factory=dict)
 
 
 Decision = Waiting | Resting | Wish
@@ -102,7 +107,11 @@ def decide(
     commands: Mapping[str, Command],
     outcome: Outcome | None,
 ) -> Decision:
-    """What the line wants now. `commands` are those sent before, by SKU."""
+    """What the line wants now. `commands` are those sent before, by SKU.
+
+    What a kit is made of is settled by the first command: a later change of the kit is none of the
+    line's.
+    """
     wanted = order.wanted(line)
     if rest := _rests(order, line, known, wanted):
         return Resting(reason=rest)
@@ -116,14 +125,17 @@ def decide(
         sku, units = known.sold.sku, known.sold.units
     if sku not in known.skus:
         return Waiting(reason=Waits.UNKNOWN_SKU, waits_for=f"sku:{sku}")
-    if wanted * units > WANTED_MAX:
+    sent = commands.get(sku)
+    kit = sent.wish.kit if sent else parts_at(known.kits.get(sku, ()), ordered_at)
+    if wanted * units * max((each for _, each in kit), default=1) > WANTED_MAX:
         return Waiting(reason=Waits.QUANTITY_TOO_LARGE)
     demand = _demand(order, line, known.channel, sku, wanted * units)
-    preference = _prefer(demand, sourcing, commands.get(sku), outcome)
+    preference = _prefer(demand, sourcing, sent, outcome)
     return Wish(
         sku=sku, wanted=demand.quantity, candidates=preference.candidates,
         may_split=preference.may_split, channel=order.channel, method=line.method,
         requested_for=line.requested_for, ordered_at=order.placed_at or ordered_at,
+        kit=kit,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.orders.domain.folding import Order, OrderLine
-from services.orders.domain.references import ChannelTerms, Sold, record_at
+from services.orders.domain.references import ChannelTerms, MadeOf, Sold, record_at
 from services.orders.domain.sourcing import Sourcing
 from services.orders.domain.wishing import (
     Command,
@@ -17,7 +17,7 @@ from services.orders.domain.wishing import (
     follow,
     last_revision,
 )
-from services.orders.repository import folding, references
+from services.orders.repository import folding, kits, references
 from services.orders.repository.folding import Decided, LineRow, OrderRow
 from shared.postgres.connecting import Connection
 
@@ -29,6 +29,7 @@ class Found:
     channels: Mapping[str, Sequence[ChannelTerms]]
     listings: Mapping[references.ListingKey, Sequence[Sold]]
     skus: frozenset[str]
+    kits: Mapping[str, Sequence[MadeOf]]
 
 
 async def decide_orders(
@@ -58,7 +59,8 @@ async def _look_up(connection: Connection, told: Sequence[tuple[OrderRow, Order]
     skus |= {sold.sku for records in listings.values() for sold in records}
     skus |= {held.sold.sku for row, _ in told for held in row.lines.values() if held.sold}
     known = await references.known_skus(connection, skus)
-    return Found(channels=channels, listings=listings, skus=known)
+    made_of = await kits.kits_of(connection, skus)
+    return Found(channels=channels, listings=listings, skus=known, kits=made_of)
 
 
 def _decide_line(
@@ -68,8 +70,9 @@ def _decide_line(
     ordered_at = order.placed_at or row.heard_at
     sold = _sold(order, line, held, found, ordered_at)
     known = Known(
-        channel=record_at(found.channels.get(order.channel, ()), now), sold=sold, skus=found.skus
-    )
+        channel=record_at(found.channels.get(order.channel, ()), now), sold=sold,
+        skus=found.skus, kits=found.kits,
+    )  # fmt: skip
     decision = decide(
         order, line, known, sourcing,
         ordered_at=ordered_at, commands=held.commands, outcome=held.outcome,

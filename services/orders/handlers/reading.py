@@ -28,7 +28,7 @@ class Reading:
     orders: dict[str, Order] = field(default_factory=dict)
     returns: list[Return] = field(default_factory=list)
     outcomes: dict[tuple[str, str], Allocation] = field(default_factory=dict)
-    records: list[Channel | Listing] = field(default_factory=list)
+    records: list[Channel | Listing | Product] = field(default_factory=list)
     skus: set[str] = field(default_factory=set)
     refusals: list[Refusal] = field(default_factory=list)
     messages: int = 0
@@ -64,6 +64,7 @@ def _read_slice(messages: Sequence[Message], reading: Reading) -> None:
                 _add_outcome(reading, told)
             case Product():
                 reading.skus.add(told.sku)
+                reading.records.append(told)
             case Channel() | Listing():
                 reading.records.append(told)
             case _:  # reference data of kinds that orders has no use for

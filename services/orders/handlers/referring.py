@@ -7,10 +7,10 @@ listing was looked for in vain has either committed before, and is noted, or loo
 from datetime import datetime
 
 from services.orders.handlers.reading import Reading
-from services.orders.handlers.translating import channel_of, latest, listing_of
-from services.orders.repository import references
+from services.orders.handlers.translating import channel_of, kit_of, latest, listing_of
+from services.orders.repository import kits, references
 from shared.contracts.places import Channel
-from shared.contracts.products import Listing
+from shared.contracts.products import Listing, Product
 from shared.postgres.connecting import Connection
 
 
@@ -19,6 +19,8 @@ async def keep(connection: Connection, reading: Reading, now: datetime) -> bool:
     records = latest(reading.records)
     channels = [channel_of(record) for record in records if isinstance(record, Channel)]
     listings = [listing_of(record) for record in records if isinstance(record, Listing)]
+    products = [kit_of(record) for record in records if isinstance(record, Product)]
+    await kits.keep(connection, products)  # no news: what is accepted stays as it was accepted
     news = False
     if reading.skus and (skus := await references.keep_skus(connection, reading.skus)):
         await references.note_skus(connection, skus)

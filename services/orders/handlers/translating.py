@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from pydantic_core import to_json
 
 from services.orders.domain import folding, references, returning
+from services.orders.repository.kits import KitRecord
 from services.orders.repository.references import ChannelRecord, ListingRecord
 from shared.contracts.cloudevents import read_headers
 from shared.contracts.fields import EARLIEST
 from shared.contracts.orders import FulfilmentState, Order, OrderLine
 from shared.contracts.places import Channel
-from shared.contracts.products import Listing
+from shared.contracts.products import Listing, Product
 from shared.contracts.records import Undecodable
 from shared.contracts.returns import Return, ReturnLine
 from shared.kafka.batches import Message
+
+Told = Channel | Listing | Product
 
 
 def order_of(told: Order) -> folding.Order:
@@ -126,9 +129,21 @@ def listing_of(record: Listing) -> ListingRecord:
     )  # fmt: skip
 
 
-def latest(records: Sequence[Channel | Listing]) -> list[Channel | Listing]:
+def kit_of(record: Product) -> KitRecord:
+    """What a product's dated record says that its SKU is made of; nothing if it was taken back."""
+    return KitRecord(
+        record_id=record.record_id, sku=record.sku, revision=record.revision,
+        deleted=record.deleted,
+        made_of=references.MadeOf(
+            since=record.from_, until=record.until,
+            parts=tuple((part.sku, part.quantity) for part in record.kit),
+        ),
+    )  # fmt: skip
+
+
+def latest(records: Sequence[Told]) -> list[Told]:
     """One record an id: the higher revision, of equal ones the later told."""
-    found: dict[tuple[str, str], Channel | Listing] = {}
+    found: dict[tuple[str, str], Told] = {}
     for record in records:
         key = (record.kind, record.record_id)
         if key not in found or found[key].revision <= record.revision:

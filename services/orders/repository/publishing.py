@@ -11,6 +11,7 @@ from shared.contracts.cloudevents import headers_for
 from shared.contracts.commands import StockCommand
 from shared.contracts.movements import StockMovement
 from shared.contracts.orders import Method
+from shared.contracts.products import KitComponent
 from shared.contracts.records import Message
 from shared.contracts.topics import STOCK_COMMANDS, STOCK_MOVEMENTS, Topic
 from shared.kafka.producing import Outgoing
@@ -65,6 +66,7 @@ def command_message(row: asyncpg.Record) -> Outgoing:
         wanted=wish.wanted, candidates=wish.candidates, may_split=wish.may_split,
         channel=wish.channel, method=Method(wish.method) if wish.method else None,
         requested_for=wish.requested_for, ordered_at=wish.ordered_at, closed=sent.closed,
+        kit=tuple(KitComponent(sku=sku, quantity=units) for sku, units in wish.kit),
     )  # fmt: skip
     name = f"command-{row['command_id']}@{sent.revision}"
     return _outgoing(STOCK_COMMANDS, command, name, row["recorded_at"])

@@ -8,10 +8,12 @@ import pytest_asyncio
 from services.availability.domain.levels import Level
 from services.availability.handlers.explaining import PartTold, Told, explain, explain_at
 from services.availability.repository import kits
-from shared.contracts.topics import AVAILABILITY
+from services.availability.repository.lines import dated_demand
+from shared.contracts.topics import AVAILABILITY, REFERENCE_DATA
 from shared.kafka.producing import Outgoing
 from shared.postgres.connecting import Connection
 from tests.integration.availability.bench import (
+    MIGRATIONS,
     AvailabilityBench,
     a_level,
     a_policy,
@@ -257,3 +259,63 @@ async def test_explain_says_which_part_binds_where_now_and_then(
     }
     assert enough == {"P": {"L1": 3, "L2": 0, "L3": 0}, "Q": {"L1": 3, "L2": 3, "L3": 0}}
     assert then["channels"] == now["channels"]
+
+
+async def test_the_upgrade_reads_products_again_that_were_told_before_kits_were_kept(
+    availability: AvailabilityBench,
+) -> None:
+    (migration,) = (path for path in MIGRATIONS.iterdir() if "_read_kits_again" in path.name)
+    topics = "select topic from availability.positions order by 1"
+    await availability.levels(a_level("P", "L1", 5))
+
+    async with availability.pool.acquire() as connection:
+        before = [row["topic"] for row in await connection.fetch(topics)]
+        await connection.execute(migration.read_text())
+        after = [row["topic"] for row in await connection.fetch(topics)]
+
+    assert set(before) - set(after) == {REFERENCE_DATA.name}
+    again = await availability.positions.claim(REFERENCE_DATA.name, 0, first_offset=0)
+    assert again.next_offset == 0
+
+
+async def test_a_kits_line_without_a_place_is_owed_in_parts_and_once(
+    availability: AvailabilityBench,
+) -> None:
+    await availability.refer(a_kit(P=2, Q=1), a_kit("SINGLE", P=1))
+    await availability.levels(a_level("P", "L1", 8), a_level("Q", "L1", 8))
+    await availability.settle()
+    line = {
+        "order_id": "O1", "line_id": "1", "version": 2, "decided_for": 1, "sku": "KIT",
+        "wanted": 1, "short": 1, "recorded_at": "2026-06-01T12:00:00Z",
+        "parts": [{"sku": "P", "wanted": 2, "short": 2}, {"sku": "Q", "wanted": 1, "short": 1}],
+    }  # fmt: skip
+
+    await availability.allocate(line)
+    await availability.settle()
+    owed = [await availability.figure(sku) for sku in ("KIT", "P", "Q", "SINGLE")]
+    served = {"sku": "P", "wanted": 2, "allocated": [{"location": "L1", "quantity": 2}]}
+    await availability.allocate(
+        line | {"version": 3, "short": 0, "parts": [served, {"sku": "Q", "wanted": 1}]}
+    )
+    await availability.settle()
+
+    assert owed == [3, 6, 7, 6]
+    assert await availability.figure("KIT") == 4
+
+
+async def test_a_kits_line_for_later_counts_against_its_promise_and_its_parts(
+    availability: AvailabilityBench,
+) -> None:
+    await availability.allocate(
+        {"order_id": "O1", "line_id": "1", "version": 2, "decided_for": 1, "sku": "KIT",
+         "wanted": 1, "dated": 1, "requested_for": "2026-09-01T00:00:00Z",
+         "recorded_at": "2026-06-01T12:00:00Z",
+         "parts": [{"sku": "P", "wanted": 2, "dated": 2}]},
+    )  # fmt: skip
+
+    async with availability.pool.acquire() as connection:
+        dated = {sku: await dated_demand(connection, sku) for sku in ("KIT", "P")}
+
+    assert {sku: [units for _, units in found] for sku, found in dated.items()} == {
+        "KIT": [1], "P": [2],
+    }  # fmt: skip

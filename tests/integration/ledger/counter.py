@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 
 import httpx
@@ -21,10 +22,10 @@ from tests.integration.ledger.bench import LedgerBench
 
 # Independent of the ledger's statements: what is open, summed, against each level's counter.
 MISCOUNTED = """
-select l.level_id, l.reserved, coalesce(sum(h.quantity), 0)::bigint as open
+select l.level_id, l.reserved, coalesce(sum(h.quantity - h.used), 0)::bigint as open
 from ledger.levels l
 left join ledger.holds h on h.level_id = l.level_id and h.settled_at is null
-group by l.level_id having l.reserved <> coalesce(sum(h.quantity), 0)
+group by l.level_id having l.reserved <> coalesce(sum(h.quantity - h.used), 0)
 """
 
 
@@ -58,7 +59,7 @@ class Counter:
         ledger = self.ledger
         application = api.create(
             ledger.pool, ledger.handler, LedgerStates(ledger.pool), self.holding,
-            Health("ledger-api"),
+            Health("ledger-api"), overdue_after=timedelta(hours=24),
         )  # fmt: skip
         transport = httpx.ASGITransport(app=application)
         async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:

@@ -32,7 +32,7 @@ async def test_what_is_sent_has_all_that_the_ledger_needs(orders: OrdersBench) -
     assert value == {
         "order_id": "O1", "line_id": "1", "sku": "S1", "wanted": 2, "candidates": ["L1", "L2"],
         "may_split": True, "channel": "web", "method": "home", "closed": False,
-        "requested_for": "2027-03-01T00:00:00Z", "ordered_at": "2026-06-01T09:00:00Z",
+        "requested_for": "2027-03-01T00:00:00Z", "ordered_at": "2026-06-01T09:00:00Z", "kit": [],
     }  # fmt: skip
 
 
