@@ -6,7 +6,7 @@ after it restates that anchor's variance, so that the level which was counted st
 all entries is the level at any time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -62,6 +62,15 @@ class Setting:
         assert self.level_delta == sum(entry.delta for entry in self.entries), self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What taking an anchor away does; `stands` is what of its moment is left, if anything."""
+
+    entries: tuple[Entry, ...]
+    stands: Anchor | None
+    level_delta: int
+
+
 def set_anchor(new: Anchor, standing: Standing, derive: Derive) -> Setting:
     """Set the account to `new.quantity` as of its moment.
 
@@ -98,22 +107,69 @@ def absorb_late(
     return entry, 0
 
 
+def remove_anchor(
+    entry_id: UUID, gone: Anchor, standing: Standing, rest: Sequence[Anchor], effect: int,
+    derive: Derive,
+) -> Removal:  # fmt: skip
+    """Take an anchor away that was never true; `effect` is what all anchors of its moment have done
+    to the account so far, with what restated them, and `rest` are the others of that moment.
+
+    What stands is what would stand if it had never come; an anchor after it keeps its quantity.
+    """
+    stands = _strongest(rest)
+    if standing.at is None:
+        delta = 0
+    elif stands is not None:
+        delta = stands.quantity - standing.at.quantity
+    else:
+        delta = -effect
+    entry = Entry(
+        event_id=entry_id, type=gone.type, delta=delta, occurred_at=gone.moment,
+        restates=gone.event_id,
+    )  # fmt: skip
+    if standing.following is None or delta == 0:
+        return Removal(entries=(entry,), stands=stands, level_delta=delta)
+    following = standing.following
+    kept = Entry(
+        event_id=derive(following.event_id, entry_id, following.moment), type=following.type,
+        delta=-delta, occurred_at=following.moment, restates=following.event_id,
+    )  # fmt: skip
+    return Removal(entries=(entry, kept), stands=stands, level_delta=0)
+
+
+def _strongest(anchors: Sequence[Anchor]) -> Anchor | None:
+    """What stands of several anchors of one moment."""
+    found: Anchor | None = None
+    for anchor in anchors:
+        if found is None:
+            found = anchor
+        elif found.type == anchor.type == "opening":
+            found = _both(found, anchor)
+        else:
+            found = max(found, anchor, key=_rank)
+    return found
+
+
 def _weigh(new: Anchor, standing: Standing) -> tuple[Anchor, int]:
     """The anchor that stands at the moment from now on, and by how much the account varies."""
     at = standing.at
     if at is None:
         return new, new.quantity - standing.book
     if new.type == at.type == "opening":
-        both = Anchor(
-            event_id=max(new.event_id, at.event_id),
-            type="opening",
-            moment=new.moment,
-            quantity=new.quantity + at.quantity,
-        )
-        return both, new.quantity
+        return _both(new, at), new.quantity
     if _rank(new) > _rank(at):
         return new, new.quantity - at.quantity
     return at, 0
+
+
+def _both(one: Anchor, other: Anchor) -> Anchor:
+    """Openings of one moment add up."""
+    return Anchor(
+        event_id=max(one.event_id, other.event_id),
+        type="opening",
+        moment=one.moment,
+        quantity=one.quantity + other.quantity,
+    )
 
 
 def _rank(anchor: Anchor) -> tuple[bool, UUID]:

@@ -109,6 +109,12 @@ def ship(line: Line, *, quantity: int, level: LevelId | None) -> Line:
     return release_down_to(shipped, shipped.claimed, first=level)
 
 
+def unship(line: Line, *, quantity: int) -> Line:
+    """A shipment that was none: the units are claimed again."""
+    assert 0 < quantity <= line.shipped, (line, quantity)
+    return replace(line, shipped=line.shipped - quantity)
+
+
 def book_all(lines: Sequence[Line], free: Mapping[LevelId, int], now: datetime) -> list[Line]:
     """Book every line in the order given, oldest first, on what is free at each level.
 

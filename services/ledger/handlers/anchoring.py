@@ -6,11 +6,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.ledger.domain.anchors import Anchor, absorb_late, set_anchor
+from services.ledger.domain.anchors import Anchor, absorb_late, remove_anchor, set_anchor
+from services.ledger.domain.corrections import State
 from services.ledger.handlers.movements import anchored_account, details_of
-from services.ledger.handlers.outcome import Outcome
-from services.ledger.handlers.reading import Fact, conflict
-from services.ledger.repository.anchors import Account, Found, Recording, record, standings
+from services.ledger.handlers.outcome import CorrectedError, Outcome
+from services.ledger.handlers.reading import Fact
+from services.ledger.repository.anchors import (
+    Account,
+    Found,
+    Recording,
+    around,
+    fall,
+    record,
+    standings,
+)
 from services.ledger.repository.posting import LateSide
 from services.ledger.repository.references import Known, LevelKey
 from shared.contracts.identity import derived_id
@@ -69,6 +78,36 @@ async def set_anchors(
         await record(connection, recording)
 
 
+async def remove_anchors(connection: Connection, removed: Sequence[tuple[State, UUID]]) -> None:
+    """Take anchors away that corrections have taken back, one after the other."""
+    gone = [state.entry_id for state, _ in removed if state.entry_id is not None]
+    for state, entry_id in removed:
+        content = state.content
+        assert content is not None, state
+        assert content.to_level is not None, state
+        assert state.entry_id is not None, state
+        account = Account(
+            level_id=content.to_level, account_id=content.to_account, moment=content.occurred_at,
+            event_id=entry_id,
+        )  # fmt: skip
+        anchor = Anchor(
+            event_id=state.entry_id, type=content.type, moment=content.occurred_at,
+            quantity=content.quantity,
+        )  # fmt: skip
+        [found] = await standings(connection, [account])
+        effect, rest = await around(connection, account, gone)
+        removal = remove_anchor(entry_id, anchor, found.standing, rest, effect, derive)
+        recording = Recording()
+        for entry in removal.entries:
+            recording.entries.append((account, entry, content.source_id, None))
+        if removal.stands is not None:
+            recording.stands.append((account, removal.stands))
+        recording.changes.append((account, removal.level_delta, None))
+        await record(connection, recording)
+        if removal.stands is None:
+            await fall(connection, account)
+
+
 def _turns(
     facts: Sequence[Fact], known: Known, levels: Mapping[LevelKey, int]
 ) -> list[list[tuple[Account, Fact]]]:
@@ -106,8 +145,9 @@ def _set_one(
 
 
 def _note_known(fact: Fact, found: Found, outcome: Outcome) -> None:
-    if found.known_quantity == fact.movement.quantity:
-        outcome.duplicates += 1
-        return
+    """The same once more changes nothing; anything else, or a higher revision, is a correction."""
     document = fact.movement.document
-    outcome.refusals.append(conflict(fact.message, 0, document.revision if document else 0))
+    revision = document.revision if document else 0
+    if found.known_quantity != fact.movement.quantity or revision > (found.known_revision or 0):
+        raise CorrectedError({fact.event_id})
+    outcome.duplicates += 1

@@ -1,6 +1,5 @@
 """One batch, one transaction: positions, movements, lines, anchors, parked messages."""
 
-from collections import ChainMap
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,8 +9,8 @@ import asyncpg
 
 from services.ledger import metrics
 from services.ledger.handlers import (
-    anchoring,
     booking,
+    entering,
     kitting,
     movements,
     observing,
@@ -21,14 +20,14 @@ from services.ledger.handlers import (
 )
 from services.ledger.handlers.ageing import drop_too_old, too_old
 from services.ledger.handlers.booking import Wanted
-from services.ledger.handlers.outcome import Outcome
+from services.ledger.handlers.outcome import CorrectedError, Outcome
 from services.ledger.handlers.reading import Fact, Facts
 from services.ledger.handlers.roles import Roles
 from services.ledger.repository import posting, references
 from services.ledger.repository.closing import horizon, is_too_old
 from services.ledger.repository.messages import LevelState
-from services.ledger.repository.parking import PARKING, ParkedMessage, Refusal
-from services.ledger.repository.posting import NO_FENCE, Columns, FenceArrays, Posted
+from services.ledger.repository.parking import PARKING, ParkedMessage
+from services.ledger.repository.posting import NO_FENCE, Columns, FenceArrays
 from services.ledger.repository.references import Known, LevelKey
 from services.ledger.repository.republishing import Request
 from services.ledger.repository.republishing import keep as keep_requests
@@ -38,6 +37,8 @@ from shared.postgres.connecting import Connection, Pool
 from shared.postgres.parking import Told, internal_error, note_parked
 from shared.runtime.clock import Clock
 
+# How often a batch is run again because a fact in it is told otherwise.
+ROUNDS_MAX = 8
 # What is far behind lets its states gather, and reads them when they are told.
 ALONE_MAX = 500
 
@@ -57,15 +58,29 @@ class Reading:
 
     @property
     def concerns_stock(self) -> bool:
-        return bool(self.done or self.rest or self.facts.anchors or self.wanted)
+        facts = self.facts
+        return bool(self.done or self.rest or facts.anchors or facts.corrections or self.wanted)
 
     @property
     def needs_rows_first(self) -> bool:
         """Something must be written before the posting statement, so the fence goes ahead."""
         return (
             bool(self.absent or self.records or self.wanted or self.requests)
+            or bool(self.facts.corrections)
             or self.facts.is_about_sources
             or not self.concerns_stock
+        )
+
+    def correct(self, ids: Collection[UUID], known: Known) -> None:
+        """Have these facts among the corrections: they are told otherwise too."""
+        facts, news = self.facts, [*self.done, *self.rest]
+        moved = [fact for fact in (*news, *facts.anchors) if fact.event_id in ids]
+        assert moved, "what is corrected is in the batch"
+        facts.corrections = [*moved, *facts.corrections]
+        facts.anchors = [fact for fact in facts.anchors if fact.event_id not in ids]
+        facts.postings = [fact for fact in news if fact.event_id not in ids]
+        self.columns, self.done, self.rest = movements.columns_of(
+            facts.postings, known, known.levels
         )
 
 
@@ -168,7 +183,7 @@ class LedgerHandler:
 
     async def _apply_again(self, connection: Connection, taken: list[ParkedMessage]) -> Told:
         read = await self._read(taken)
-        outcome = await self._post(connection, NO_FENCE, read)
+        outcome = await self._in_rounds(connection, NO_FENCE, read)
 
         def told() -> None:
             self._known.levels.update(outcome.created)
@@ -200,7 +215,7 @@ class LedgerHandler:
         read.columns, read.done, read.rest = movements.columns_of(
             read.facts.postings, self._known, self._known.levels
         )
-        if read.rest or read.facts.anchors or read.wanted or read.facts.is_about_sources:
+        if read.rest or read.wanted or read.facts.needs_names:
             async with self._pool.acquire(timeout=5) as connection:
                 await self._learn(connection, read)
         return read
@@ -210,7 +225,7 @@ class LedgerHandler:
         facts, known = read.facts, self._known
         known.forget_excess()
         skus, locations, sources, accounts = movements.names_in(
-            [*read.rest, *facts.anchors, *facts.observations]
+            [*read.rest, *facts.anchors, *facts.corrections, *facts.observations]
         )
         sources |= {source for source, _ in facts.numbers}
         for item in read.wanted:
@@ -221,15 +236,17 @@ class LedgerHandler:
         await references.learn_accounts(connection, known, accounts)
         rest = movements.drop_unknown(read.rest, known, facts.refusals)
         facts.anchors = movements.drop_unknown(facts.anchors, known, facts.refusals)
+        facts.corrections = movements.drop_unknown(facts.corrections, known, facts.refusals)
         facts.observations = movements.drop_unknown(facts.observations, known, facts.refusals)
         read.wanted = booking.drop_unknown_commands(read.wanted, known, facts.refusals)
-        keys = movements.level_keys([*rest, *facts.anchors], known)
+        keys = movements.level_keys([*rest, *facts.anchors, *facts.corrections], known)
         keys |= booking.candidate_keys(read.wanted, known)
         await references.learn_levels(connection, known, keys)
         read.absent = keys - known.levels.keys()
         columns, done, read.rest = movements.columns_of(rest, known, known.levels)
         read.columns = read.columns.followed_by(columns)
         read.done += done
+        facts.postings = [*read.done, *read.rest]
 
     async def _post_alone(
         self, connection: Connection, fence: FenceArrays, read: Reading
@@ -249,10 +266,21 @@ class LedgerHandler:
         )  # fmt: skip
 
     async def _transact(self, connection: Connection, fence: FenceArrays, read: Reading) -> Outcome:
-        async with connection.transaction():
-            outcome = await self._post(connection, fence, read)
+        outcome = await self._in_rounds(connection, fence, read)
         self._known.levels.update(outcome.created)
         return outcome
+
+    async def _in_rounds(
+        self, connection: Connection, fence: FenceArrays, read: Reading
+    ) -> Outcome:
+        """One transaction, or part of one, run again where facts turn out to be corrections."""
+        for _ in range(ROUNDS_MAX):
+            try:
+                async with connection.transaction():
+                    return await self._post(connection, fence, read)
+            except CorrectedError as error:
+                read.correct(error.ids, self._known)
+        raise asyncpg.SerializationError("facts are told otherwise all the time: run again")
 
     async def _post(self, connection: Connection, fence: FenceArrays, read: Reading) -> Outcome:
         """The batch's one transaction, in the lock order: positions, levels, lines."""
@@ -264,50 +292,16 @@ class LedgerHandler:
         await keep_requests(connection, read.requests)
         await observing.record(connection, read.facts, self._known, outcome)
         if read.concerns_stock:
-            await self._post_facts(connection, fence, read, outcome)
+            entry = entering.Entry(
+                facts=read.facts, wanted=read.wanted, columns=read.columns, done=read.done,
+                rest=read.rest, absent=read.absent,
+            )  # fmt: skip
+            now = self._clock.now()
+            await entering.enter(
+                connection, fence, entry, self._known, now, self._hold_ahead, outcome
+            )
         await PARKING.park(connection, outcome.refusals)
         return outcome
-
-    async def _post_facts(
-        self, connection: Connection, fence: FenceArrays, read: Reading, outcome: Outcome
-    ) -> None:
-        facts, known = read.facts, self._known
-        outcome.created = await references.create_levels(connection, known, read.absent)
-        levels = ChainMap(outcome.created, known.levels)
-        columns, done, rest = movements.columns_of(read.rest, known, levels)
-        assert not rest, "every name and level is there now"
-        columns, postings = read.columns.followed_by(columns), [*read.done, *done]
-        consumers = booking.consumers_of(postings)
-        plan = await booking.plan_lines(connection, read.wanted, consumers, facts, known, levels)
-        locked = {movements.anchored_account(fact, known, levels)[0] for fact in facts.anchors}
-        locked |= plan.levels if plan else set()
-        posted = await posting.post(connection, fence, columns, sorted(locked))
-        outcome.posted += posted.count
-        outcome.duplicates += len(posted.stale) - len(posted.conflicts)
-        outcome.refusals += self._conflicts(postings, posted)
-        if posted.late:
-            sources: dict[UUID, int] = dict(zip(columns.ids, columns.sources, strict=True))
-            await anchoring.absorb(connection, posted.late, sources)
-        if facts.anchors:
-            await anchoring.set_anchors(connection, facts.anchors, known, levels, outcome)
-        if plan is not None:
-            fresh = [fact for fact in consumers if _is_fresh(fact, postings, posted)]
-            await booking.book(
-                connection, plan, read.wanted, fresh, known, levels, self._clock.now(),
-                self._hold_ahead,
-            )  # fmt: skip
-
-    def _conflicts(self, postings: Sequence[Fact], posted: Posted) -> list[Refusal]:
-        found: list[Refusal] = []
-        for item in posted.conflicts:
-            fact = postings[item.ordinal - 1]
-            paper = fact.movement.document
-            found.append(
-                reading.conflict(
-                    fact.message, item.stored_revision or 0, paper.revision if paper else 0
-                )
-            )
-        return found
 
     def _tell(self, read: Reading, outcome: Outcome) -> None:
         """After the commit: wake the relay; look again at what waits for what became known."""
@@ -340,19 +334,16 @@ def _stands_alone(read: Reading) -> bool:
 
 def _speakers(read: Reading, known: Known) -> set[int]:
     """Who told this batch, by number."""
-    told = {fact.source for fact in (*read.rest, *read.facts.anchors, *read.facts.observations)}
+    facts = read.facts
+    told = {
+        fact.source
+        for fact in (*read.rest, *facts.anchors, *facts.corrections, *facts.observations)
+    }
     return {*read.columns.sources, *(known.sources[name] for name in told)}
 
 
 def _words(read: Reading, timed: Collection[str]) -> set[tuple[str, str]]:
     """Which of these sources spoke for which locations."""
     facts = read.facts
-    return {
-        (fact.source, fact.movement.location)
-        for fact in (*read.done, *read.rest, *facts.anchors, *facts.observations)
-        if fact.source in timed
-    }
-
-
-def _is_fresh(fact: Fact, postings: Sequence[Fact], posted: Posted) -> bool:
-    return all(postings[ordinal - 1] is not fact for ordinal in posted.stale)
+    told = (*read.done, *read.rest, *facts.anchors, *facts.corrections, *facts.observations)
+    return {(fact.source, fact.movement.location) for fact in told if fact.source in timed}

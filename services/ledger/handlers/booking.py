@@ -1,6 +1,6 @@
 """Order lines: what commands want, what shipments consume, and whom new stock serves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from services.ledger.handlers.movements import sides_of
 from services.ledger.handlers.reading import MOVES_ORDER_LINE, Fact, Facts
 from services.ledger.repository.lines import (
     Candidate,
+    Consumed,
     LineKey,
     any_short,
     due_lines,
@@ -134,6 +135,17 @@ def consumers_of(facts: Sequence[Fact]) -> list[Fact]:
     ]
 
 
+def consumed_by(fact: Fact, known: Known, levels: Mapping[LevelKey, int]) -> Consumed:
+    """What a shipment or sale does to the line that it names."""
+    reference = fact.movement.order_line
+    assert reference is not None, "a consumer names its line"
+    sku_id = known.skus[fact.movement.sku]
+    return Consumed(
+        (reference.order_id, reference.line_id), fact.movement.sku, sku_id,
+        fact.movement.quantity, levels.get((sku_id, known.locations[fact.movement.location])),
+    )  # fmt: skip
+
+
 def may_raise(facts: Facts) -> bool:
     """Could any of these bring units to a shelf? Tills and parcels by themselves cannot."""
     return bool(facts.anchors) or any(
@@ -155,20 +167,21 @@ def raised_skus(facts: Facts, known: Known) -> set[int]:
 async def plan_lines(
     connection: Connection,
     wanted: Sequence[Wanted],
-    consumers: Sequence[Fact],
+    consumed: Sequence[Consumed],
     facts: Facts,
     known: Known,
     levels: Mapping[LevelKey, int],
+    corrected: Collection[int] = (),
 ) -> Plan | None:
-    """Find the lines a batch may change, and make the new ones; None where there are none."""
+    """Find the lines a batch may change, and make the new ones; None where there are none.
+
+    `corrected` are SKUs whose stock corrections change.
+    """
     keys: dict[LineKey, int] = {line_key(w.command): known.skus[w.command.sku] for w in wanted}
-    for fact in consumers:
-        assert fact.movement.order_line is not None
-        reference = fact.movement.order_line
-        keys[reference.order_id, reference.line_id] = known.skus[fact.movement.sku]
+    keys |= {one.line: one.sku_id for one in consumed}
     raised: set[int] = set()
-    if may_raise(facts) and await any_short(connection):
-        raised = raised_skus(facts, known)
+    if (corrected or may_raise(facts)) and await any_short(connection):
+        raised = raised_skus(facts, known) | set(corrected)
     if not keys and not raised:
         return None
     if keys:
@@ -185,7 +198,7 @@ async def plan_lines(
     plan.skus |= {known.skus[part.sku] for command in commands for part in command.kit}
     found = await find_lines(connection, keys, plan.skus)
     found, plan.families = await kitting.find_families(
-        connection, found, commands, consumers, plan.skus, known
+        connection, found, commands, consumed, plan.skus, known
     )
     plan.add(found)
     plan.levels.update(levels[key] for key in candidate_keys(wanted, known))
@@ -196,7 +209,7 @@ async def book(
     connection: Connection,
     plan: Plan,
     wanted: Sequence[Wanted],
-    consumers: Sequence[Fact],
+    consumed: Sequence[Consumed],
     known: Known,
     levels: Mapping[LevelKey, int],
     now: datetime,
@@ -220,8 +233,10 @@ async def book(
         else:
             lines[number] = want(lines[number], told)
             told_of[number] = (item.command.order_id, item.command.channel)
-    for fact in consumers:
-        _consume(fact, plan, lines, known, levels)
+    for one in consumed:
+        kitting.ship_to(
+            lines, plan.ids[one.line], plan.families, one.sku_id, one.quantity, one.level
+        )
     if told_of:
         await fencing.serve_lines(connection, now, lines, told_of)
     await _book_and_save(connection, plan, before, lines, channels, now)
@@ -284,21 +299,6 @@ async def _free(
     for old in before:
         give_back(free, old.booked, lines[old.order_line_id].booked)
     return free
-
-
-def _consume(
-    fact: Fact,
-    plan: Plan,
-    lines: dict[int, Line],
-    known: Known,
-    levels: Mapping[LevelKey, int],
-) -> None:
-    reference = fact.movement.order_line
-    assert reference is not None
-    number = plan.ids[reference.order_id, reference.line_id]
-    sku_id = known.skus[fact.movement.sku]
-    level = levels.get((sku_id, known.locations[fact.movement.location]))
-    kitting.ship_to(lines, number, plan.families, sku_id, fact.movement.quantity, level)
 
 
 def _command(

@@ -6,11 +6,10 @@ from datetime import datetime
 import asyncpg
 
 from services.ledger.domain.kits import Part, want_kit
-from services.ledger.domain.lines import Command, LevelId, Line, ship
-from services.ledger.handlers.reading import Fact
+from services.ledger.domain.lines import Command, LevelId, Line, ship, unship
 from services.ledger.repository import kits
 from services.ledger.repository.kits import NewPart
-from services.ledger.repository.lines import Candidate, LineKey, find_lines
+from services.ledger.repository.lines import Candidate, Consumed, LineKey, find_lines
 from services.ledger.repository.references import Known
 from shared.contracts.commands import StockCommand
 from shared.contracts.identity import part_line_id
@@ -35,7 +34,7 @@ async def find_families(
     connection: Connection,
     found: Sequence[Candidate],
     commands: Sequence[StockCommand],
-    consumers: Sequence[Fact],
+    consumed: Sequence[Consumed],
     skus: set[int],
     known: Known,
 ) -> tuple[list[Candidate], Families]:
@@ -45,7 +44,7 @@ async def find_families(
     since their missing units stand where the kit gives its own back, and `skus` grows by theirs.
     """
     by_key = {one.key: one for one in found}
-    fresh = _new_parts(by_key, commands, consumers, known)
+    fresh = _new_parts(by_key, commands, consumed, known)
     await kits.ensure_parts(connection, fresh)
     numbers = _kits_among(found) | {part.kit_line_id for part in fresh}
     members: list[Candidate] = []
@@ -74,16 +73,10 @@ def _kit_of(one: Candidate) -> int:
     return one.order_line_id if one.part_of is None else one.part_of
 
 
-def _line_of(fact: Fact) -> LineKey:
-    reference = fact.movement.order_line
-    assert reference is not None, "a consumer names its line"
-    return reference.order_id, reference.line_id
-
-
 def _new_parts(
     by_key: Mapping[LineKey, Candidate],
     commands: Sequence[StockCommand],
-    consumers: Sequence[Fact],
+    consumed: Sequence[Consumed],
     known: Known,
 ) -> list[NewPart]:
     """The parts that commands name; and of lines that no command has told of yet, what is shipped
@@ -95,10 +88,9 @@ def _new_parts(
         for part in command.kit
     ]
     shipped = [
-        (_line_of(fact), fact.movement.sku)
-        for fact in consumers
-        if by_key[_line_of(fact)].revision < 0
-        and by_key[_line_of(fact)].sku_id != known.skus[fact.movement.sku]
+        (one.line, one.sku)
+        for one in consumed
+        if by_key[one.line].revision < 0 and by_key[one.line].sku_id != one.sku_id
     ]
     return [
         NewPart(
@@ -151,11 +143,20 @@ def ship_to(
     lines: dict[int, Line], number: int, families: Families, sku_id: int, quantity: int,
     level: LevelId | None,
 ) -> None:  # fmt: skip
-    """Count a shipment for the part whose SKU it is, else for the line itself."""
+    """Count a shipment for the part whose SKU it is, else for the line itself. One that was none,
+    below 0, is taken off where it stands: a line may have become a kit's after it.
+    """
     part = families.get(number, {}).get(sku_id)
+    counted = number
     if part is not None and (lines[part].per_kit or lines[number].revision < 0):
-        number = part
-    lines[number] = ship(lines[number], quantity=quantity, level=level)
+        counted = part
+    if quantity > 0:
+        lines[counted] = ship(lines[counted], quantity=quantity, level=level)
+        return
+    for one in dict.fromkeys((counted, number)):
+        if (units := min(-quantity, lines[one].shipped)) > 0:
+            lines[one] = unship(lines[one], quantity=units)
+            quantity += units
 
 
 def grouped(order: Sequence[Line], families: Families) -> list[list[Line]]:

@@ -109,7 +109,7 @@ def columns_of(
                 from_account, is_from, to_account, is_to = plain[movement.type]
                 one, other = level if is_from else None, level if is_to else None
             else:
-                one, from_account, other, to_account = _sides(fact, known, levels)
+                one, from_account, other, to_account = numbered_sides(fact, known, levels)
         except KeyError:
             rest.append(fact)
             continue
@@ -139,9 +139,10 @@ def _plain_numbers(known: Known) -> dict[MovementType, tuple[int, bool, int, boo
     return numbers
 
 
-def _sides(
+def numbered_sides(
     fact: Fact, known: Known, levels: Mapping[LevelKey, int]
 ) -> tuple[int | None, int, int | None, int]:
+    """Level and account that a movement goes from, and those it goes to; outside has no level."""
     sku_id = known.skus[fact.movement.sku]
     came_from, goes_to = sides_of(fact.movement)
     return (*_number(came_from, sku_id, known, levels), *_number(goes_to, sku_id, known, levels))

@@ -44,7 +44,7 @@ async def _record_observations(
         if one.event_id in posted or (before is not None and before.content == one.content):
             outcome.duplicates += 1
         elif before is not None and one.revision <= before.revision:
-            outcome.refusals.append(conflict(fact.message, before.revision, one.revision))
+            outcome.refusals.append(conflict(fact.message, before.revision))
         else:
             outcome.observed += 1
             news[one.event_id] = one

@@ -1,9 +1,21 @@
 """What became of a batch: the fates of its messages, counted."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from services.ledger.repository.parking import Refusal
 from services.ledger.repository.references import LevelKey
+
+
+class CorrectedError(Exception):
+    """Facts that were read as news have been told otherwise, before or in the same batch: it is
+    run again with them among its corrections.
+    """
+
+    def __init__(self, ids: Collection[UUID]) -> None:
+        super().__init__(f"{len(ids)} facts are corrections")
+        self.ids = ids
 
 
 @dataclass(slots=True)

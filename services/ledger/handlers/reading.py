@@ -13,7 +13,7 @@ from services.ledger.repository.parking import Refusal
 from shared.contracts.accounts import MovementType
 from shared.contracts.cloudevents import identity_of
 from shared.contracts.identity import DocumentKey, event_id
-from shared.contracts.movements import StockMovement, decode_movements
+from shared.contracts.movements import StockMovement, decode_movements, fact_id
 from shared.contracts.records import Undecodable
 from shared.kafka.batches import Message
 
@@ -42,10 +42,16 @@ class Facts:
 
     postings: list[Fact] = field(default_factory=list)
     anchors: list[Fact] = field(default_factory=list)
+    corrections: list[Fact] = field(default_factory=list)  # of facts that are told otherwise too
     observations: list[Fact] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     duplicates: int = 0
     numbers: list[tuple[str, int]] = field(default_factory=list)  # source, `sequence`
+
+    @property
+    def needs_names(self) -> bool:
+        """Something beside plain postings names SKUs, locations or sources."""
+        return bool(self.anchors or self.corrections or self.is_about_sources)
 
     @property
     def is_about_sources(self) -> bool:
@@ -97,14 +103,7 @@ def _sort_out(
     ):
         facts.observations.append(fact)
     elif movement.corrects is not None or movement.reverses is not None:
-        facts.refusals.append(
-            Refusal(
-                message=message,
-                reason="awaits_corrections",
-                detail="corrections and cancellations of facts are not posted by this version; "
-                "the message is replayed after an upgrade",
-            )
-        )
+        facts.corrections.append(fact)
     elif (before := seen.setdefault(fact.event_id.bytes, fact)) is not fact:
         _note_twin(before, fact, facts)
     elif movement.type in ANCHORS:
@@ -136,14 +135,27 @@ def _identify(message: Message, movement: StockMovement, facts: Facts) -> Fact |
 
 
 def _note_twin(before: Fact, fact: Fact, facts: Facts) -> None:
-    """The same id twice in one batch: the same content changes nothing, other content parks."""
-    if same_content(before.movement, fact.movement):
+    """The same id twice in one batch: the same once more changes nothing."""
+    is_higher = revision_of(fact) > revision_of(before)
+    if same_content(before.movement, fact.movement) and not is_higher:
         facts.duplicates += 1
-        return
-    first, second = before.movement.document, fact.movement.document
-    facts.refusals.append(
-        conflict(fact.message, first.revision if first else 0, second.revision if second else 0)
-    )
+    else:
+        facts.corrections.append(fact)
+
+
+def revision_of(fact: Fact) -> int:
+    """The revision that the message has of its document."""
+    document = fact.movement.document
+    return 0 if document is None else document.revision
+
+
+def names_of(fact: Fact) -> tuple[UUID, UUID]:
+    """The message's own id, and that of the fact that it is about."""
+    own = fact.event_id
+    named = fact.movement.reverses or fact.movement.corrects
+    if named is None:
+        return own, own
+    return own, UUID(fact_id(named, fact.movement, source=fact.source))
 
 
 def same_content(one: StockMovement, other: StockMovement) -> bool:
@@ -159,15 +171,8 @@ def same_content(one: StockMovement, other: StockMovement) -> bool:
     )
 
 
-def conflict(message: Message, stored_revision: int, revision: int) -> Refusal:
+def conflict(message: Message, stored_revision: int) -> Refusal:
     """The refusal of a known id with other content."""
-    if revision > stored_revision:
-        return Refusal(
-            message=message,
-            reason="awaits_corrections",
-            detail=f"revision {revision} corrects revision {stored_revision}; corrections are not "
-            "posted by this version; the message is replayed after an upgrade",
-        )
     return Refusal(
         message=message,
         reason="conflicting_duplicate",

@@ -1,6 +1,6 @@
 """What stands around a moment of an account, and the entries that follow from it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -24,7 +24,9 @@ select i.ordinal,
        n.quantity as next_quantity,
        exists (select from ledger.movements m where m.event_id = i.event_id) as is_known,
        (select (m.details->>'counted')::bigint from ledger.movements m
-        where m.event_id = i.event_id) as known_quantity
+        where m.event_id = i.event_id) as known_quantity,
+       (select coalesce((m.details #>> '{document,revision}')::bigint, 0) from ledger.movements m
+        where m.event_id = i.event_id) as known_revision
 from unnest($1::integer[], $2::smallint[], $3::timestamptz[], $4::uuid[]) with ordinality
     as i(level_id, account_id, moment, event_id, ordinal)
 join ledger.levels l using (level_id)
@@ -93,6 +95,29 @@ on conflict (level_id, account_id, moment) do update set
 """
 
 
+# What anchors of one moment have done to their account: their own entries, and those that restate
+# them. Anchors that a correction has replaced since have another entry than this one.
+AROUND = """
+select coalesce(sum(case when m.to_level = $1 and m.to_account = $2 then m.quantity
+                         else -m.quantity end), 0)::bigint as effect,
+       array_agg(row(m.event_id, m.type, (m.details ->> 'counted')::bigint)
+                 order by m.event_id)
+         filter (where m.details ? 'counted' and m.event_id <> all($4::uuid[])
+                       and not exists (
+                           select from ledger.facts f
+                           where (f.fact_id = m.event_id or f.fact_id = (
+                                      select n.fact_id from ledger.fact_ids n
+                                      where n.event_id = m.event_id))
+                             and f.entry_id is distinct from m.event_id)) as rest
+from ledger.movements m
+where ((m.to_level = $1 and m.to_account = $2) or (m.from_level = $1 and m.from_account = $2))
+  and m.occurred_at = $3 and m.type in ('opening', 'count')
+"""
+FALL = """
+delete from ledger.anchors where level_id = $1 and account_id = $2 and moment = $3
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """An account at a level, and the event that asks about it."""
@@ -110,6 +135,7 @@ class Found:
     standing: Standing
     is_known: bool
     known_quantity: int | None
+    known_revision: int | None
 
 
 @dataclass(slots=True)
@@ -135,6 +161,7 @@ async def standings(connection: Connection, accounts: Sequence[Account]) -> list
             standing=_standing(row, account.moment),
             is_known=row["is_known"],
             known_quantity=row["known_quantity"],
+            known_revision=row["known_revision"],
         )
         for row, account in zip(rows, accounts, strict=True)
     ]
@@ -165,6 +192,26 @@ async def record(connection: Connection, recording: Recording) -> None:
             [a.level_id for a, _, _ in changes], [a.account_id for a, _, _ in changes],
             [delta for _, delta, _ in changes], [moment for _, _, moment in changes],
         )  # fmt: skip
+
+
+async def around(
+    connection: Connection, account: Account, gone: Collection[UUID]
+) -> tuple[int, list[Anchor]]:
+    """What the anchors of an account's moment have done to it, and those of them besides `gone`."""
+    row = await connection.fetchrow(
+        AROUND, account.level_id, account.account_id, account.moment, list(gone)
+    )
+    assert row is not None, "an aggregate gives a row"
+    rest = [
+        Anchor(event_id=found[0], type=found[1], moment=account.moment, quantity=found[2])
+        for found in row["rest"] or ()
+    ]
+    return row["effect"], rest
+
+
+async def fall(connection: Connection, account: Account) -> None:
+    """Nothing sets the account at this moment any more."""
+    await connection.execute(FALL, account.level_id, account.account_id, account.moment)
 
 
 def _standing(row: asyncpg.Record, moment: datetime) -> Standing:

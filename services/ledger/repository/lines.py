@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 
@@ -10,6 +11,20 @@ from services.ledger.domain.lines import Line, booking_deltas
 from shared.postgres.connecting import Connection
 
 LineKey = tuple[str, str]
+
+
+class Consumed(NamedTuple):
+    """What a movement does to an order line: units of a SKU that have gone, from this level.
+
+    Below 0: the units of a shipment that was none.
+    """
+
+    line: LineKey
+    sku: str
+    sku_id: int
+    quantity: int
+    level: int | None
+
 
 ENSURE = """
 insert into ledger.order_lines (order_id, line_id, partition, sku_id)

@@ -78,12 +78,13 @@ noted as (
 stale as materialized (
     select i.* from input i where not exists (select from fresh f where f.event_id = i.event_id)),
 conflicting as (
-    select s.ordinal, m.event_id is null as is_unseen,
-           m.details #>> '{{document,revision}}' as revision
+    select s.ordinal
     from stale s left join ledger.movements m using (event_id)
     where (m.type, m.quantity, m.from_level, m.from_account, m.to_level, m.to_account)
           is distinct from
-          (s.type, s.quantity, s.from_level, s.from_account, s.to_level, s.to_account)),
+          (s.type, s.quantity, s.from_level, s.from_account, s.to_level, s.to_account)
+       or coalesce((s.details::jsonb #>> '{{document,revision}}')::bigint, 0)
+          > coalesce((m.details #>> '{{document,revision}}')::bigint, 0)),
 without_level as (
     select from_level from (
         select from_level from input where from_level is not null
@@ -96,8 +97,7 @@ select
     (select count(*) from fresh) as posted,
     (select count(*) from without_level) as without_level,
     (select array_agg(ordinal order by ordinal) from stale) as stale,
-    (select array_agg(row(ordinal, is_unseen, revision) order by ordinal)
-     from conflicting) as conflicting,
+    (select array_agg(ordinal order by ordinal) from conflicting) as conflicting,
     (select array_agg(row(event_id, level_id, account_id, delta, occurred_at)
                       order by occurred_at, event_id, account_id)
      from sides where is_late) as late
@@ -180,21 +180,14 @@ class LateSide:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """A known id with other content; `stored_revision` is None where no document has one."""
-
-    ordinal: int
-    is_unseen: bool
-    stored_revision: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """What the statement did. `stale` are the ordinals that changed nothing."""
+    """What the statement did. `stale` are the ordinals that changed nothing; of those, `conflicts`
+    say something else than what is known under their id, or have a higher revision.
+    """
 
     count: int
     stale: frozenset[int]
-    conflicts: tuple[Conflict, ...]
+    conflicts: tuple[int, ...]
     late: tuple[LateSide, ...]
 
 
@@ -280,14 +273,7 @@ async def post(
     return Posted(
         count=row["posted"],
         stale=frozenset(row["stale"] or ()),
-        conflicts=tuple(
-            Conflict(
-                ordinal=found[0],
-                is_unseen=found[1],
-                stored_revision=None if found[2] is None else int(found[2]),
-            )
-            for found in row["conflicting"] or ()
-        ),
+        conflicts=tuple(row["conflicting"] or ()),
         late=tuple(
             LateSide(
                 event_id=side[0], level_id=side[1], account_id=side[2], delta=side[3],

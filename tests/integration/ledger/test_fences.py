@@ -200,3 +200,13 @@ async def test_an_order_line_of_another_channel_leaves_the_fence_alone(counter: 
     assert (found["reserved"], found["allocated"], await used(counter)) == (1, 4, [2])
     short = await counter.ledger.ask("select order_id, short from ledger.order_lines order by 1")
     assert [row["short"] for row in short] == [2, 0]
+
+
+async def test_two_lines_of_one_batch_do_not_take_a_fence_twice(counter: Counter) -> None:
+    await counter.receive(5)
+    await a_fence(counter, 3)
+
+    await counter.ledger.command(a_line_of("O1", "b2b", 2), a_line_of("O2", "b2b", 2))
+
+    found = await counter.ledger.level()
+    assert (found["reserved"], found["allocated"], await used(counter)) == (0, 4, [3])

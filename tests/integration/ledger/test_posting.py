@@ -66,17 +66,6 @@ async def test_other_content_under_a_known_id_is_parked(
     assert await ledger.parked() == {"conflicting_duplicate": 1}
 
 
-async def test_a_higher_revision_waits_for_corrections_instead_of_being_lost(
-    ledger: LedgerBench,
-) -> None:
-    paper = {"kind": "delivery_note", "number": "7"}
-    await ledger.move(a_movement(type="receipt", quantity=10, document=paper))
-    await ledger.move(a_movement(type="receipt", quantity=8, document=paper | {"revision": 1}))
-
-    assert await ledger.sellable() == 10
-    assert await ledger.parked() == {"awaits_corrections": 1}
-
-
 async def test_a_transfer_is_in_transit_at_its_destination_between_its_phases(
     ledger: LedgerBench,
 ) -> None:
