@@ -18,14 +18,16 @@ class Allocated(Record):
 class PartOutcome(Record):
     """What a kit's line has of one of its parts, in base units of the part.
 
-    `allocated + short + dated = max(0, wanted − shipped)`, as of a line; short units are missing at
-    the line's `short_at`, or have no place as the line has none.
+    `allocated + picked + short + dated = max(0, wanted − shipped)`, as of a line; short units are
+    missing at the line's `short_at`, or have no place as the line has none.
     """
 
     sku: Sku
     wanted: CountedQuantity
     """For those of the line's kits that are put together of parts."""
     shipped: CountedQuantity = 0
+    picked: CountedQuantity = 0
+    """Set aside by a `pick` that named the line, and not shipped yet."""
     allocated: Annotated[tuple[Allocated, ...], Field(max_length=500)] = ()
     short: CountedQuantity = 0
     dated: CountedQuantity = 0
@@ -34,8 +36,8 @@ class PartOutcome(Record):
 class Allocation(Message):
     """The outcome of an order line's latest command.
 
-    `allocated + short + dated = max(0, wanted − shipped)`: demand that has been accepted is always
-    in the books.
+    `allocated + picked + short + dated = max(0, wanted − shipped)`: demand that has been accepted
+    is always in the books.
     """
 
     KEY: ClassVar = ("order_id", "line_id")
@@ -50,6 +52,8 @@ class Allocation(Message):
     sku: Sku
     wanted: CountedQuantity
     shipped: CountedQuantity = 0
+    picked: CountedQuantity = 0
+    """Set aside by a `pick` that named the line, and not shipped yet."""
     allocated: Annotated[tuple[Allocated, ...], Field(max_length=500)] = ()
     short: CountedQuantity = 0
     """Units that nothing serves yet."""

@@ -60,6 +60,8 @@ class HoldState(StrEnum):
     RELEASED = "released"
     EXPIRED = "expired"
     CONFIRMED = "confirmed"
+    TAKEN = "taken"
+    """A movement in the hold's name has taken the units: handed over, picked or dispatched."""
 
 
 class HoldLine(Record):

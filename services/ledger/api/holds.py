@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.ledger.handlers.collecting import UnavailableError
 from services.ledger.handlers.holding import EndedError, Holding
 from services.ledger.handlers.reserving import Conflict
-from shared.contracts.fields import Identifier, LocationId, Sku
+from shared.contracts.fields import QUANTITY_MAX, Identifier, LocationId, Sku
 from shared.contracts.holds import Confirm, Extend, Hold, HoldRequest, HoldState
 from shared.contracts.records import Record, undecodable
 from shared.postgres.connecting import TRANSIENT
@@ -105,6 +105,20 @@ def _reads(router: APIRouter, holding: Holding) -> None:
             return Response(to_json(told), media_type=JSON)
 
         return await _available(listed)
+
+    @router.get("/v1/tills/{location}/{sku}")
+    async def till(
+        location: LocationId, sku: Sku, quantity: Annotated[int, Query(ge=1, le=QUANTITY_MAX)] = 1
+    ) -> Response:
+        """Before a till sells: a `warning` where the units that it scans are held for others."""
+
+        async def looked() -> Response:
+            told = await holding.at_till(location, sku, quantity)
+            if told is None:
+                return _problem(404, "unknown-level", f"{sku} has never been at {location}")
+            return Response(to_json(told), media_type=JSON)
+
+        return await _available(looked)
 
     @router.get("/v1/holds/{hold_id}")
     async def read(hold_id: HoldId) -> Response:

@@ -49,20 +49,25 @@ def want_kit(
     named = {part.sku_id: part for part in made_of}
     is_first = kit.revision < 0
     if is_first and kit.sku_id in named:
-        parts = [_move_shipped(kit, part) for part in parts]
-        told = replace(told, shipped=0)
+        parts = [_move_gone(kit, part) for part in parts]
+        told = replace(told, shipped=0, picked=0)
     elif is_first and not made_of:
-        told = replace(told, shipped=told.shipped + sum(part.shipped for part in parts))
-        parts = [replace(part, shipped=0) for part in parts]
+        told = replace(
+            told,
+            shipped=told.shipped + sum(part.shipped for part in parts),
+            picked=told.picked + sum(part.picked for part in parts),
+        )
+        parts = [replace(part, shipped=0, picked=0) for part in parts]
     return [
         replace(told, is_kit=told.is_kit or bool(parts), in_parts=min(told.in_parts, told.wanted)),
         *(_take_over(part, told, named.get(part.sku_id or 0)) for part in parts),
     ]
 
 
-def _move_shipped(kit: Line, part: Line) -> Line:
-    moved = kit.shipped if part.sku_id == kit.sku_id else 0
-    return replace(part, shipped=part.shipped + moved)
+def _move_gone(kit: Line, part: Line) -> Line:
+    if part.sku_id != kit.sku_id:
+        return part
+    return replace(part, shipped=part.shipped + kit.shipped, picked=part.picked + kit.picked)
 
 
 def _take_over(line: Line, kit: Line, part: Part | None) -> Line:
@@ -127,8 +132,8 @@ def _parts_in_use(parts: Iterable[Line]) -> list[Line]:
 def _apportion(group: Sequence[Line]) -> list[Line]:
     """The group with its kits divided as they are booked now: made up, and of parts.
 
-    Kits that are wanted no more are given up in parts first; a kit of which a part has been
-    shipped is finished in parts.
+    Kits that are wanted no more are given up in parts first; a kit of which a part has gone is
+    finished in parts.
     """
     kit, *parts = group
     if not _parts_in_use(parts):
@@ -150,13 +155,13 @@ def _with_in_parts(kit: Line, parts: Sequence[Line], in_parts: int) -> list[Line
 
 
 def _open(kit: Line) -> int:
-    """Kits that were not shipped as kits."""
-    return max(0, kit.wanted - kit.shipped)
+    """Kits that have not gone as kits."""
+    return max(0, kit.wanted - kit.gone)
 
 
 def _begun(kit: Line, parts: Iterable[Line]) -> int:
-    """Kits of which some part has been shipped."""
-    begun = max((-(-part.shipped // part.per_kit) for part in _parts_in_use(parts)), default=0)
+    """Kits of which some part has gone."""
+    begun = max((-(-part.gone // part.per_kit) for part in _parts_in_use(parts)), default=0)
     return min(_open(kit), begun)
 
 
@@ -167,7 +172,7 @@ class _Booking:
     kit: Line
     parts: Sequence[Line]
     left: Mapping[LevelId, int]
-    fresh: int  # kits of which nothing is shipped
+    fresh: int  # kits of which nothing has gone
     rests: dict[int, int]  # units that finish kits that are begun, by the part's line
     made: dict[LevelId, int] = field(default_factory=dict)
     taken: dict[int, dict[LevelId, int]] = field(default_factory=dict)
@@ -177,7 +182,7 @@ class _Booking:
         begun = _begun(kit, parts)
         used = _parts_in_use(parts)
         assert all(len(part.candidates) == len(kit.candidates) for part in used), (kit, used)
-        rests = {p.order_line_id: max(0, p.per_kit * begun - p.shipped) for p in used}
+        rests = {p.order_line_id: max(0, p.per_kit * begun - p.gone) for p in used}
         return cls(kit=kit, parts=parts, left=left, fresh=_open(kit) - begun, rests=rests)
 
     def booked(self) -> list[Line]:

@@ -1,15 +1,16 @@
 """Order lines: what a line claims, and at which of its candidate locations it is booked.
 
 An accepted order is a fact: its demand is always in the books. `claimed = max(0, wanted −
-shipped)` is booked at the first candidate that can serve it whole, else split where that is
-allowed, else at the first candidate with the missing quantity as `short`; without any candidate it
-is `unsourced`. Before its time has come (`held_from`) a line holds nothing: what it claims is
+shipped − picked)` is booked at the first candidate that can serve it whole, else split where that
+is allowed, else at the first candidate with the missing quantity as `short`; without any candidate
+it is `unsourced`. Before its time has come (`held_from`) a line holds nothing: what it claims is
 `dated`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum, auto
 
 LevelId = int
 
@@ -41,17 +42,23 @@ class Line:
     part_of: int | None = None
     per_kit: int = 0
     kit_sku_id: int | None = None
+    picked: int = 0
 
     def __post_init__(self) -> None:
         assert self.wanted >= 0, self
-        assert self.shipped >= 0, self
+        assert min(self.shipped, self.picked) >= 0, self
         assert all(quantity > 0 for quantity in self.booked.values()), self
         assert 0 <= self.short <= sum(self.booked.values()), self
 
     @property
     def claimed(self) -> int:
-        """Units that are accepted and not shipped."""
-        return max(0, self.wanted - self.shipped - self.in_parts)
+        """Units that are accepted and still to be taken off a shelf."""
+        return max(0, self.wanted - self.gone - self.in_parts)
+
+    @property
+    def gone(self) -> int:
+        """Units that have left the shelf for this line: shipped, or picked for it."""
+        return self.shipped + self.picked
 
     def is_due(self, now: datetime) -> bool:
         """May the line hold units? Its time has come, or it never had one."""
@@ -65,6 +72,14 @@ class Line:
         assert self.accepted_at is not None, "the database gives every line a moment"
         begins = max(self.accepted_at, self.held_from or self.accepted_at)
         return begins, self.order_line_id
+
+
+class Took(Enum):
+    """How a movement takes units for a line."""
+
+    PICKED = auto()
+    SHIPPED = auto()
+    SHIPPED_OF_PICKED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,17 +117,21 @@ def want(line: Line, command: Command) -> Line:
     )
 
 
-def ship(line: Line, *, quantity: int, level: LevelId | None) -> Line:
-    """A shipment consumes the line's allocation wherever it was, its own location's first."""
-    assert quantity > 0, quantity
-    shipped = replace(line, shipped=line.shipped + quantity)
-    return release_down_to(shipped, shipped.claimed, first=level)
+def consume(line: Line, took: Took, quantity: int, level: LevelId | None) -> Line:
+    """Units that have gone for the line use up its allocation wherever it was, that of their own
+    location first; what ships from among picked units has used it up before.
 
-
-def unship(line: Line, *, quantity: int) -> Line:
-    """A shipment that was none: the units are claimed again."""
-    assert 0 < quantity <= line.shipped, (line, quantity)
-    return replace(line, shipped=line.shipped - quantity)
+    Below 0: what was told had not happened. Units come off at most as far as they were counted.
+    """
+    picked, shipped = line.picked, line.shipped
+    if took is Took.PICKED:
+        picked = max(0, picked + quantity)
+    else:
+        shipped = max(0, shipped + quantity)
+        if took is Took.SHIPPED_OF_PICKED:
+            picked = max(0, picked - quantity)
+    after = replace(line, picked=picked, shipped=shipped)
+    return release_down_to(after, after.claimed, first=level)
 
 
 def book_all(lines: Sequence[Line], free: Mapping[LevelId, int], now: datetime) -> list[Line]:

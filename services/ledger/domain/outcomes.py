@@ -19,6 +19,7 @@ class Booked(Generic[PlaceT]):
     dated: int = 0
     in_parts: int = 0
     per_kit: int = 0
+    picked: int = 0
     first: PlaceT | None = None
 
     def served(self) -> dict[PlaceT, int]:
@@ -38,15 +39,20 @@ def in_kits(kit: Booked[PlaceT], parts: Sequence[Booked[PlaceT]]) -> Booked[Plac
     if not used:
         return replace(kit, booked=kit.served())
     done = min(part.shipped // part.per_kit for part in used)
-    whole = min((part.shipped + sum(part.served().values())) // part.per_kit for part in used)
+    whole = min(
+        (part.shipped + part.picked + sum(part.served().values())) // part.per_kit for part in used
+    )
     done, whole = min(done, kit.in_parts), min(whole, kit.in_parts)
     missing = kit.in_parts - whole
     is_dated = any(part.dated for part in used)
     is_unsourced = any(part.unsourced for part in used)
+    booked = _places(kit, used, whole - done)
+    lying = sum(booked.values()) - sum(kit.served().values())
     return replace(
         kit,
         shipped=kit.shipped + done,
-        booked=_places(kit, used, whole - done),
+        picked=kit.picked + whole - done - lying,
+        booked=booked,
         short=0 if is_dated or is_unsourced else missing,
         unsourced=missing if is_unsourced else 0,
         dated=missing if is_dated else 0,

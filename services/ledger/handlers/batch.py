@@ -11,6 +11,7 @@ from services.ledger import metrics
 from services.ledger.handlers import (
     booking,
     entering,
+    handing_over,
     kitting,
     movements,
     observing,
@@ -328,7 +329,7 @@ def _stands_alone(read: Reading) -> bool:
         and not (read.needs_rows_first or read.rest or read.facts.anchors or read.facts.refusals)
         and len(read.done) <= ALONE_MAX
         and not booking.may_raise(read.facts)
-        and not booking.consumers_of(read.done)
+        and not any(map(handing_over.is_concerned, read.done))
     )
 
 

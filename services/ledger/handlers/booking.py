@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.ledger.domain.kits import book_together
-from services.ledger.domain.lines import Command, Line, book_all, give_back, want
+from services.ledger.domain.lines import Command, Line, Took, book_all, give_back, want
 from services.ledger.handlers import fencing, kitting
 from services.ledger.handlers.kitting import Families, skus_of
 from services.ledger.handlers.movements import sides_of
@@ -26,7 +26,7 @@ from services.ledger.repository.lines import (
 )
 from services.ledger.repository.parking import Refusal
 from services.ledger.repository.references import Known, LevelKey
-from shared.contracts.accounts import MovementType
+from shared.contracts.accounts import Bucket, MovementType
 from shared.contracts.commands import StockCommand
 from shared.contracts.partitions import partition_for
 from shared.contracts.records import Undecodable
@@ -126,24 +126,32 @@ def candidate_keys(wanted: Sequence[Wanted], known: Known) -> set[LevelKey]:
     }
 
 
-def consumers_of(facts: Sequence[Fact]) -> list[Fact]:
-    """Shipments and sales that name an order line."""
-    return [
-        fact
-        for fact in facts
-        if fact.movement.order_line is not None and fact.movement.type in MOVES_ORDER_LINE
-    ]
+def names_line(fact: Fact) -> bool:
+    """Does the movement name an order line, or a hold that may have become one?"""
+    movement = fact.movement
+    return (
+        movement.order_line is not None or movement.hold is not None
+    ) and movement.type in MOVES_ORDER_LINE
 
 
-def consumed_by(fact: Fact, known: Known, levels: Mapping[LevelKey, int]) -> Consumed:
-    """What a shipment or sale does to the line that it names."""
-    reference = fact.movement.order_line
-    assert reference is not None, "a consumer names its line"
-    sku_id = known.skus[fact.movement.sku]
-    return Consumed(
-        (reference.order_id, reference.line_id), fact.movement.sku, sku_id,
-        fact.movement.quantity, levels.get((sku_id, known.locations[fact.movement.location])),
-    )  # fmt: skip
+def consumed_by(
+    fact: Fact, line: LineKey, known: Known, levels: Mapping[LevelKey, int]
+) -> Consumed:
+    """What a pick, a shipment or a sale does to this line."""
+    movement = fact.movement
+    sku_id = known.skus[movement.sku]
+    came_from, _ = sides_of(movement)
+    level = levels.get((sku_id, known.locations[movement.location]))
+    is_of_picked = came_from.bucket is Bucket.PICKED
+    took = took_by(movement.type.value, is_of_picked=is_of_picked)
+    return Consumed(line, movement.sku, sku_id, movement.quantity, level, took)
+
+
+def took_by(movement_type: str, *, is_of_picked: bool) -> Took:
+    """How a movement of this type takes units for a line."""
+    if movement_type == MovementType.PICK:
+        return Took.PICKED
+    return Took.SHIPPED_OF_PICKED if is_of_picked else Took.SHIPPED
 
 
 def may_raise(facts: Facts) -> bool:
@@ -234,9 +242,7 @@ async def book(
             lines[number] = want(lines[number], told)
             told_of[number] = (item.command.order_id, item.command.channel)
     for one in consumed:
-        kitting.ship_to(
-            lines, plan.ids[one.line], plan.families, one.sku_id, one.quantity, one.level
-        )
+        kitting.consume(lines, plan.ids[one.line], plan.families, one)
     if told_of:
         await fencing.serve_lines(connection, now, lines, told_of)
     await _book_and_save(connection, plan, before, lines, channels, now)

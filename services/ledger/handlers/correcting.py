@@ -21,11 +21,12 @@ from services.ledger.domain.corrections import (
     rank_of,
     tell,
 )
+from services.ledger.handlers.booking import took_by
 from services.ledger.handlers.movements import anchored_account, details_of, numbered_sides
 from services.ledger.handlers.outcome import CorrectedError, Outcome
 from services.ledger.handlers.reading import MOVES_ORDER_LINE, Fact, conflict, names_of, revision_of
 from services.ledger.repository import facts
-from services.ledger.repository.anchors import ADJUSTMENT
+from services.ledger.repository.anchors import ADJUSTMENT, PICKED
 from services.ledger.repository.lines import Consumed
 from services.ledger.repository.posting import Columns, Posted
 from services.ledger.repository.references import Known, LevelKey
@@ -311,9 +312,9 @@ def _consumed(content: Content, sign: int, names: Mapping[int, tuple[int, str]])
     if line is None or level is None:
         return None
     sku_id, sku = names[level]
-    return Consumed(
-        (line["order_id"], line["line_id"]), sku, sku_id, sign * content.quantity, level
-    )
+    key = line["order_id"], line["line_id"]
+    took = took_by(content.type, is_of_picked=content.from_account == PICKED)
+    return Consumed(key, sku, sku_id, sign * content.quantity, level, took)
 
 
 def require_fresh(corrected: Corrected, first: int, posted: Posted) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.ledger.handlers import anchoring, booking, correcting, movements
+from services.ledger.handlers import anchoring, booking, correcting, handing_over, movements
 from services.ledger.handlers.booking import Wanted
 from services.ledger.handlers.correcting import Corrected
 from services.ledger.handlers.outcome import CorrectedError, Outcome
@@ -44,8 +44,8 @@ async def enter(
     """
     facts, held = entry.facts, None
     if facts.corrections:
-        news = {fact.event_id for fact in (*entry.done, *entry.rest, *facts.anchors)}
-        held = await correcting.hold(connection, facts.corrections, news)
+        ids = {fact.event_id for fact in (*entry.done, *entry.rest, *facts.anchors)}
+        held = await correcting.hold(connection, facts.corrections, ids)
     outcome.created = await references.create_levels(connection, known, entry.absent)
     levels = ChainMap(outcome.created, known.levels)
     columns, done, rest = movements.columns_of(entry.rest, known, levels)
@@ -54,27 +54,26 @@ async def enter(
     corrected = Corrected()
     if held is not None:
         corrected = await correcting.settle(connection, held, known, levels, outcome)
-    consumers = booking.consumers_of(postings)
-    consumed = [booking.consumed_by(fact, known, levels) for fact in consumers]
+    taking = await handing_over.find(connection, postings, known, levels)
+    consumed = [one for _, one in taking.consumed]
     plan = await booking.plan_lines(
         connection, entry.wanted, [*consumed, *corrected.consumed], facts, known, levels,
         corrected.sku_ids,
     )  # fmt: skip
     anchors = [*facts.anchors, *corrected.anchors]
     locked = {movements.anchored_account(fact, known, levels)[0] for fact in anchors}
-    locked |= corrected.levels | (plan.levels if plan else set())
+    locked |= corrected.levels | taking.named.levels | (plan.levels if plan else set())
     posted = await _post(connection, fence, columns, corrected, locked, outcome)
     await anchoring.remove_anchors(connection, corrected.removed)
     if anchors:
         await anchoring.set_anchors(connection, anchors, known, levels, outcome)
     if held is not None:
         await correcting.keep(connection, corrected)
+    stale = {postings[ordinal - 1].event_id for ordinal in posted.stale}
+    news = [fact for fact in taking.facts if fact.event_id not in stale]
+    await handing_over.settle(connection, now, news, taking.named, known, levels)
     if plan is not None:
-        fresh = [
-            one
-            for fact, one in zip(consumers, consumed, strict=True)
-            if _is_fresh(fact, postings, posted)
-        ]
+        fresh = [one for fact, one in taking.consumed if fact.event_id not in stale]
         await booking.book(
             connection, plan, entry.wanted, [*corrected.consumed, *fresh], known, levels, now,
             hold_ahead,
@@ -101,7 +100,3 @@ async def _post(
         sources: dict[UUID, int] = dict(zip(every.ids, every.sources, strict=True))
         await anchoring.absorb(connection, posted.late, sources)
     return posted
-
-
-def _is_fresh(fact: Fact, postings: Sequence[Fact], posted: Posted) -> bool:
-    return all(postings[ordinal - 1] is not fact for ordinal in posted.stale)

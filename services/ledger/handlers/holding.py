@@ -15,7 +15,7 @@ from services.ledger.handlers.closing import OpeningHours
 from services.ledger.handlers.collecting import Collector, retried
 from services.ledger.handlers.reserving import Answer, Conflict, Reserving, outcome_of
 from services.ledger.handlers.settling import NotHeldError
-from services.ledger.repository import holds
+from services.ledger.repository import explaining, holds
 from shared.contracts.holds import (
     Beneficiary,
     Confirm,
@@ -106,6 +106,25 @@ class Holding:
         now = self._clock.now()
         async with self._pool.acquire(timeout=5) as connection:
             return await holds.open_at(connection, location, sku, now, after, OPEN_AT_MAX)
+
+    async def at_till(self, location: str, sku: str, quantity: int) -> dict[str, object] | None:
+        """What a till must know before it sells `quantity` units: how many are nobody's, and whose
+        the others are. None where the SKU has never been at the location.
+        """
+        now = self._clock.now()
+        async with self._pool.acquire(timeout=5) as connection:
+            found = await explaining.figures_at(connection, sku, location, now)
+            if found is None:
+                return None
+            held = await holds.open_at(connection, location, sku, now, 0, OPEN_AT_MAX)
+        sellable, reserved, allocated = found
+        free = sellable - reserved - allocated
+        is_held = sellable > 0 and free < quantity
+        return {
+            "location": location, "sku": sku, "sellable": sellable, "reserved": reserved,
+            "allocated": allocated, "free": free,
+            "warning": "last_units_are_held" if is_held else None, "holds": held,
+        }  # fmt: skip
 
     async def extend(self, hold_id: str, extend: Extend) -> Hold | None:
         """The hold ends later, or earlier; one that has ended already stays as it is.

@@ -6,7 +6,8 @@ from datetime import datetime
 import asyncpg
 
 from services.ledger.domain.kits import Part, want_kit
-from services.ledger.domain.lines import Command, LevelId, Line, ship, unship
+from services.ledger.domain.lines import Command, Line
+from services.ledger.domain.lines import consume as take_for
 from services.ledger.repository import kits
 from services.ledger.repository.kits import NewPart
 from services.ledger.repository.lines import Candidate, Consumed, LineKey, find_lines
@@ -139,24 +140,19 @@ def parts_of(
     ]
 
 
-def ship_to(
-    lines: dict[int, Line], number: int, families: Families, sku_id: int, quantity: int,
-    level: LevelId | None,
+def consume(
+    lines: dict[int, Line], number: int, families: Families, consumed: Consumed
 ) -> None:  # fmt: skip
-    """Count a shipment for the part whose SKU it is, else for the line itself. One that was none,
-    below 0, is taken off where it stands: a line may have become a kit's after it.
+    """Count what has gone for the part whose SKU it is, else for the line itself. What had not
+    happened, below 0, is taken off where it stands: a line may have become a kit's after it.
     """
-    part = families.get(number, {}).get(sku_id)
+    part = families.get(number, {}).get(consumed.sku_id)
     counted = number
     if part is not None and (lines[part].per_kit or lines[number].revision < 0):
         counted = part
-    if quantity > 0:
-        lines[counted] = ship(lines[counted], quantity=quantity, level=level)
-        return
-    for one in dict.fromkeys((counted, number)):
-        if (units := min(-quantity, lines[one].shipped)) > 0:
-            lines[one] = unship(lines[one], quantity=units)
-            quantity += units
+    if consumed.quantity < 0 and lines[counted].gone == 0:
+        counted = number
+    lines[counted] = take_for(lines[counted], consumed.took, consumed.quantity, consumed.level)
 
 
 def grouped(order: Sequence[Line], families: Families) -> list[list[Line]]:

@@ -20,7 +20,7 @@ from shared.kafka.batches import Message
 SKEW_MAX = timedelta(minutes=5)
 YIELD_EVERY = 1_000
 ANCHORS = frozenset({MovementType.OPENING, MovementType.COUNT})
-MOVES_ORDER_LINE = frozenset({MovementType.SHIPMENT, MovementType.SALE})
+MOVES_ORDER_LINE = frozenset({MovementType.PICK, MovementType.SHIPMENT, MovementType.SALE})
 
 
 class Fact(NamedTuple):

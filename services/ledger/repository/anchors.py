@@ -11,7 +11,7 @@ from services.ledger.domain.anchors import Anchor, Entry, Standing
 from shared.postgres.connecting import Connection
 
 ADJUSTMENT = 22
-SELLABLE = 1
+SELLABLE, PICKED = 1, 2
 
 # A movement cannot be recorded more than five minutes before it occurs (later ones are parked),
 # so what occurred since a moment was recorded since five minutes before it.

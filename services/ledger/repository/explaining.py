@@ -81,6 +81,16 @@ group by h.level_id
 EVENTS_SHOWN = 20
 
 
+async def figures_at(
+    connection: Connection, sku: str, location: str, now: datetime
+) -> tuple[int, int, int] | None:
+    """sellable, reserved and allocated of one level; None where there is none."""
+    for row in await connection.fetch(MANY, [sku], now):
+        if row["location"] == location:
+            return row["sellable"], row["reserved"], row["allocated"]
+    return None
+
+
 async def read_levels(
     connection: Connection, skus: list[str], now: datetime
 ) -> list[dict[str, object]]:

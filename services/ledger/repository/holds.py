@@ -100,20 +100,26 @@ changed as (
 {MOVED}
 select count(*) from inserted
 """  # noqa: S608  (as above)
-# What ends on rows that are locked. What a hold had taken of a fence goes back to it if the fence
-# still stands, unless the hold became an order's lines; of a fence what is left is free. Lines
-# that wait for units of these SKUs have their turn as soon as the worker looks at what is due.
+# What ends on rows that are locked. What a hold had of a fence goes back to it if the fence still
+# stands, as far as nobody has taken it since, and unless the hold became an order's lines; of a
+# fence what is left is free. Lines that wait for units of these SKUs have their turn as soon as the
+# worker looks at what is due.
 SETTLED = f"""
 settled as (
     update ledger.holds h set settled_at = $2, outcome = $3, order_line_id = i.order_line_id,
         reason = case when $3 = 'expired' and h.purpose = 'in_store' then 'no_show' end
     from chosen i where h.hold_id = i.hold_id and h.part = i.part
     returning h.hold_id, h.part, h.level_id, h.sku_id, h.quantity - h.used as units),
+uses as (
+    select u.use_no, u.fence_id, u.fence_part, greatest(0, least(u.quantity, s.units - coalesce(
+               sum(u.quantity) over (partition by u.hold_id, u.part order by u.use_no
+                                     rows between unbounded preceding and 1 preceding), 0)))
+               as quantity
+    from ledger.fence_uses u join settled s using (hold_id, part)
+    where u.given_back_at is null and $3 <> 'confirmed'),
 given_back as (
-    update ledger.fence_uses u set given_back_at = $2 from settled s
-    where u.hold_id = s.hold_id and u.part = s.part and u.given_back_at is null
-      and $3 <> 'confirmed'
-    returning u.fence_id, u.fence_part, u.quantity),
+    update ledger.fence_uses u set given_back_at = $2 from uses
+    where u.use_no = uses.use_no returning uses.fence_id, uses.fence_part, uses.quantity),
 refilled as (
     update ledger.holds f set used = f.used - g.units
     from (select fence_id, fence_part, sum(quantity)::bigint as units

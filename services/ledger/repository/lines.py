@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from services.ledger.domain.lines import Line, booking_deltas
+from services.ledger.domain.lines import Line, Took, booking_deltas
 from shared.postgres.connecting import Connection
 
 LineKey = tuple[str, str]
@@ -16,7 +16,7 @@ LineKey = tuple[str, str]
 class Consumed(NamedTuple):
     """What a movement does to an order line: units of a SKU that have gone, from this level.
 
-    Below 0: the units of a shipment that was none.
+    Below 0: what was told had not happened.
     """
 
     line: LineKey
@@ -24,6 +24,7 @@ class Consumed(NamedTuple):
     sku_id: int
     quantity: int
     level: int | None
+    took: Took = Took.SHIPPED
 
 
 ENSURE = """
@@ -63,15 +64,15 @@ update ledger.order_lines o set
     accepted_at = coalesce(i.accepted_at, o.accepted_at),
     sku_id = coalesce(i.sku_id, o.sku_id), requested_for = i.requested_for,
     held_from = i.held_from, dated = i.dated, is_kit = i.is_kit, in_parts = i.in_parts,
-    per_kit = i.per_kit, kit_sku_id = i.kit_sku_id,
+    per_kit = i.per_kit, kit_sku_id = i.kit_sku_id, picked = i.picked,
     version = greatest(o.version + 1, (extract(epoch from now()) * 1000000)::bigint)
 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
             $7::boolean[], $8::text[], $9::text[], $10::timestamptz[],
             $11::integer[], $12::timestamptz[], $13::timestamptz[], $14::bigint[],
-            $15::boolean[], $16::bigint[], $17::bigint[], $18::integer[])
+            $15::boolean[], $16::bigint[], $17::bigint[], $18::integer[], $19::bigint[])
     as i(order_line_id, revision, wanted, shipped, short, unsourced, may_split, channel,
          candidates, accepted_at, sku_id, requested_for, held_from, dated, is_kit, in_parts,
-         per_kit, kit_sku_id)
+         per_kit, kit_sku_id, picked)
 where o.order_line_id = i.order_line_id
 """
 AWAIT_DUE = """
@@ -184,7 +185,7 @@ async def lock_lines(connection: Connection, ids: Collection[int]) -> list[Line]
             sku_id=row["sku_id"], requested_for=row["requested_for"],
             held_from=row["held_from"], dated=row["dated"], is_kit=row["is_kit"],
             in_parts=row["in_parts"], part_of=row["part_of"], per_kit=row["per_kit"],
-            kit_sku_id=row["kit_sku_id"],
+            kit_sku_id=row["kit_sku_id"], picked=row["picked"],
         )
         for row in await connection.fetch(LOCK, list(ids))
     ]  # fmt: skip
@@ -240,7 +241,7 @@ async def save_lines(
         [line.requested_for for line in changed], [line.held_from for line in changed],
         [line.dated for line in changed], [line.is_kit for line in changed],
         [line.in_parts for line in changed], [line.per_kit for line in changed],
-        [line.kit_sku_id for line in changed],
+        [line.kit_sku_id for line in changed], [line.picked for line in changed],
     )  # fmt: skip
     if dated := [line for line in changed if line.dated]:
         await connection.execute(

@@ -95,7 +95,7 @@ def line_message(row: LineRow, parts: Sequence[LineRow] = ()) -> Outgoing:
     allocation = Allocation(
         order_id=row["order_id"], line_id=row["line_id"], sku=row["sku"],
         version=row["version"], decided_for=max(0, row["revision"]), wanted=told.wanted,
-        shipped=told.shipped, short=told.short + told.unsourced,
+        shipped=told.shipped, picked=told.picked, short=told.short + told.unsourced,
         short_at=told.first if told.short else None,
         dated=told.dated, requested_for=row["requested_for"],
         allocated=_allocated(told.booked), parts=tuple(map(_part, parts[:PARTS_MAX])),
@@ -106,7 +106,8 @@ def line_message(row: LineRow, parts: Sequence[LineRow] = ()) -> Outgoing:
 
 def _booked(row: LineRow) -> Booked[str]:
     return Booked(
-        wanted=row["wanted"], shipped=row["shipped"], booked=dict(row["booked"] or ()),
+        wanted=row["wanted"], shipped=row["shipped"], picked=row["picked"],
+        booked=dict(row["booked"] or ()),
         short=row["short"], unsourced=row["unsourced"], dated=row["dated"],
         in_parts=row["in_parts"], per_kit=row["per_kit"], first=row["first_candidate"],
     )  # fmt: skip
@@ -115,7 +116,7 @@ def _booked(row: LineRow) -> Booked[str]:
 def _part(row: LineRow) -> PartOutcome:
     told = _booked(row)
     return PartOutcome(
-        sku=row["sku"], wanted=told.wanted, shipped=told.shipped,
+        sku=row["sku"], wanted=told.wanted, shipped=told.shipped, picked=told.picked,
         allocated=_allocated(told.served()), short=told.short + told.unsourced, dated=told.dated,
     )  # fmt: skip
 

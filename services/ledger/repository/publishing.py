@@ -35,7 +35,7 @@ left join (
 where l.level_id = any($1::integer[])
 """
 # A part of a kit's line is told in that line's message, and has none of its own.
-BOOKED = """o.wanted, o.shipped, o.short, o.unsourced, o.dated, o.in_parts, o.per_kit,
+BOOKED = """o.wanted, o.shipped, o.picked, o.short, o.unsourced, o.dated, o.in_parts, o.per_kit,
        (select array_agg(row(lo.location, a.quantity) order by a.level_id)
         from ledger.allocations a join ledger.levels l using (level_id)
         join ledger.locations lo using (location_id)

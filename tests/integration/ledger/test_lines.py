@@ -2,6 +2,8 @@
 
 import pytest
 
+from services.ledger.repository.publishing import LedgerStates
+from shared.contracts.allocations import Allocation
 from shared.testing.messages import a_movement
 from tests.integration.ledger.bench import LedgerBench
 
@@ -108,6 +110,71 @@ async def test_a_shipment_from_elsewhere_consumes_the_allocation_wherever_it_was
 
     assert await ledger.level("S1", "L1") == {"sellable": 5, "reserved": 0, "allocated": 0}
     assert await ledger.level("S1", "L2") == {"sellable": 3, "reserved": 0, "allocated": 0}
+
+
+def picked(order: str, quantity: int) -> dict[str, object]:
+    return a_movement(
+        type="pick", quantity=quantity, order_line={"order_id": order, "line_id": "1"}
+    )
+
+
+def from_bench(movement: dict[str, object]) -> dict[str, object]:
+    return movement | {"from": {"bucket": "picked"}}
+
+
+async def test_a_pick_takes_the_units_once_and_the_parcel_ships_what_was_picked(
+    ledger: LedgerBench,
+) -> None:
+    await ledger.move(receipt(5))
+    await ledger.command({"order_id": "O1", "wanted": 2})
+
+    await ledger.move(picked("O1", 2))
+    found = await ledger.level()
+    assert (found["sellable"], found["allocated"], found["picked"]) == (3, 0, 2)
+    assert await told(ledger, "O1") == (2, 0, 2, ())
+
+    await ledger.move(from_bench(shipment("O1", 1)))
+    assert await told(ledger, "O1") == (2, 1, 1, ())
+    await ledger.move(from_bench(shipment("O1", 1) | {"ce_id": "second"}))
+    assert await told(ledger, "O1") == (2, 2, 0, ())
+    assert (await ledger.level()) == {"sellable": 3, "reserved": 0, "allocated": 0}
+
+
+async def test_a_shipment_off_the_shelf_leaves_what_was_picked_for_its_line(
+    ledger: LedgerBench,
+) -> None:
+    await ledger.move(receipt(5))
+    await ledger.command({"order_id": "O1", "wanted": 3})
+
+    await ledger.move(picked("O1", 1), shipment("O1", 1))
+
+    assert await told(ledger, "O1") == (3, 1, 1, (("L1", 1),))
+
+
+async def test_a_cancelled_pick_books_the_line_again(ledger: LedgerBench) -> None:
+    await ledger.move(receipt(5))
+    await ledger.command({"order_id": "O1", "wanted": 2})
+    await ledger.move(picked("O1", 2) | {"ce_id": "pick"})
+
+    named = {"occurred_at": "2026-06-01T12:00:00Z", "id": "pick"}
+    await ledger.move(a_movement(type="pick", quantity=2, reverses=named, ce_id="void"))
+
+    assert await told(ledger, "O1") == (2, 0, 0, (("L1", 2),))
+    assert await ledger.sellable() == 5
+
+
+async def told(
+    ledger: LedgerBench, order: str
+) -> tuple[int, int, int, tuple[tuple[str, int], ...]]:
+    """wanted, shipped, picked and allocated, as the line's message has them."""
+    rows = await ledger.ask(
+        "select order_line_id from ledger.order_lines where order_id = $1", order
+    )
+    keys = {("line", int(str(row["order_line_id"]))) for row in rows}
+    [message] = await LedgerStates(ledger.pool).latest(keys)
+    line = Allocation.decode(message.value)
+    places = tuple((one.location, one.quantity) for one in line.allocated)
+    return line.wanted, line.shipped, line.picked, places
 
 
 async def test_a_shipment_told_twice_consumes_once(ledger: LedgerBench) -> None:

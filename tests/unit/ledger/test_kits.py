@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ledger.domain.kits import Part, book_together, want_kit
-from services.ledger.domain.lines import Command, Line, ship
+from services.ledger.domain.lines import Command, Line, Took, consume
 from services.ledger.domain.outcomes import Booked, in_kits
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -174,14 +174,14 @@ def test_a_cancelled_kit_gives_up_parts_before_the_kit_that_is_made_up() -> None
 def test_shipped_parts_are_shipped_kits_when_all_have_gone() -> None:
     kit, lamp, bulb = booked(told(2), {21: 4, 31: 2})
 
-    lamp = ship(lamp, quantity=2, level=21)
+    lamp = consume(lamp, Took.SHIPPED, 2, 21)
     half = booked([kit, lamp, bulb], {})
 
     assert outcome(half).shipped == 0
     assert outcome(half).booked == {1: 2}
 
     kit, lamp, bulb = half
-    done = booked([kit, lamp, ship(bulb, quantity=1, level=31)], {})
+    done = booked([kit, lamp, consume(bulb, Took.SHIPPED, 1, 31)], {})
 
     assert outcome(done).shipped == 1
     assert taken(done) == {21: 2, 31: 1}
@@ -191,7 +191,7 @@ def test_shipped_parts_are_shipped_kits_when_all_have_gone() -> None:
 def test_a_kit_shipped_as_a_kit_gives_its_parts_back() -> None:
     kit, lamp, bulb = booked(told(2), {21: 4, 31: 2})
 
-    group = booked([ship(kit, quantity=1, level=11), lamp, bulb], {})
+    group = booked([consume(kit, Took.SHIPPED, 1, 11), lamp, bulb], {})
 
     assert taken(group) == {21: 2, 31: 1}
     assert outcome(group).shipped == 1
@@ -200,15 +200,15 @@ def test_a_kit_shipped_as_a_kit_gives_its_parts_back() -> None:
 def test_a_kit_that_is_begun_in_parts_is_finished_in_parts() -> None:
     kit, lamp, bulb = booked(told(1), {11: 1})
 
-    group = booked([kit, ship(lamp, quantity=2, level=21), bulb], {11: 0, 31: 1})
+    group = booked([kit, consume(lamp, Took.SHIPPED, 2, 21), bulb], {11: 0, 31: 1})
 
     assert taken(group) == {31: 1}
 
 
 def test_parts_shipped_before_the_command_count_for_the_kit() -> None:
     kit, lamp, bulb = untold()
-    kit = ship(replace(kit, sku_id=LAMP), quantity=2, level=21)
-    bulb = ship(bulb, quantity=1, level=31)
+    kit = consume(replace(kit, sku_id=LAMP), Took.SHIPPED, 2, 21)
+    bulb = consume(bulb, Took.SHIPPED, 1, 31)
 
     group = booked(want_kit(kit, [lamp, bulb], a_command(1), made_of()), {})
 
@@ -218,7 +218,7 @@ def test_parts_shipped_before_the_command_count_for_the_kit() -> None:
 
 def test_substitutes_shipped_before_the_command_of_no_kit_count_for_the_line() -> None:
     kit, lamp, bulb = untold()
-    kit, bulb = ship(kit, quantity=1, level=11), ship(bulb, quantity=2, level=31)
+    kit, bulb = consume(kit, Took.SHIPPED, 1, 11), consume(bulb, Took.SHIPPED, 2, 31)
 
     group = want_kit(kit, [lamp, bulb], a_command(3), ())
 
@@ -315,7 +315,7 @@ def test_whatever_happens_demand_stays_in_the_books_and_nothing_is_taken_twice(
         elif isinstance(action, tuple):
             sku, units = action
             place = [KIT, LAMP, BULB].index(sku)
-            group[place] = ship(group[place], quantity=units, level=sku * 10 + 1)
+            group[place] = consume(group[place], Took.SHIPPED, units, sku * 10 + 1)
             sellable[sku * 10 + 1] = sellable.get(sku * 10 + 1, 0) - units
         else:
             for level, units in action.items():

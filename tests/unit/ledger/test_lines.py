@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ledger.domain.lines import Command, Line, book_all, booking_deltas, ship, want
+from services.ledger.domain.lines import (
+    Command,
+    Line,
+    Took,
+    book_all,
+    booking_deltas,
+    consume,
+    want,
+)
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -83,10 +91,10 @@ def test_nothing_wanted_books_nothing() -> None:
 
 
 def test_a_shipment_consumes_its_own_place_first_and_more_than_booked_is_no_error() -> None:
-    line = ship(a_line(booked={10: 2, 20: 1}), quantity=1, level=20)
+    line = consume(a_line(booked={10: 2, 20: 1}), Took.SHIPPED, 1, 20)
     assert line.booked == {10: 2}
 
-    line = ship(line, quantity=5, level=None)
+    line = consume(line, Took.SHIPPED, 5, None)
     assert (line.booked, line.claimed) == ({}, 0)
 
 
