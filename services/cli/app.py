@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from services.cli.exits import CommandError, Exit
+from services.cli.texts import speak, tr
 
 EPILOG = (
     "Exit status: 0 done · 1 it did not work, or an invariant of the demo does not hold · "
@@ -56,6 +57,28 @@ Database = Annotated[
     str | None,
     typer.Option(help="Name of the database to use up, when the servers are not ours."),
 ]
+
+
+class Language(StrEnum):
+    """What people may be spoken to in."""
+
+    EN = "en"
+    FR = "fr"
+
+
+@app.callback()
+def common(
+    *,
+    lang: Annotated[
+        Language | None,
+        typer.Option(
+            help="What is said in English or French; else STOCKTIDE_LANGUAGE, else the locale."
+        ),
+    ] = None,
+) -> None:
+    """One stock, every channel, right now."""
+    if lang is not None:
+        speak(lang.value)
 
 
 @app.command()
@@ -197,7 +220,7 @@ def import_(
     if template is not None:
         _end(print_template(template))
     if kind is None or file is None:
-        raise CommandError("What, and from where?", "Name KIND and FILE.", Exit.USAGE)
+        raise CommandError(tr("What, and from where?"), tr("Name KIND and FILE."), Exit.USAGE)
     _end(
         import_file(
             kind, file, as_json=as_json, dry_run=dry_run, partial=partial, sheet=sheet, zone=zone

@@ -7,6 +7,7 @@ import httpx
 
 from services.cli.exits import CommandError, Exit
 from services.cli.state import StackState, running_stack
+from services.cli.texts import tr
 from shared.runtime.settings import StackSettings
 
 SECONDS = 15.0
@@ -34,16 +35,26 @@ def ask(
             answer = client.request(method, url, params=told, json=body)
     except httpx.HTTPError as error:
         raise CommandError(
-            f"{service} does not answer at {url}: {error}.",
-            f"Look at it: `stocktide status`, `stocktide logs {service}`.",
+            tr(
+                "{service} does not answer at {url}: {error}.",
+                service=service,
+                url=url,
+                error=error,
+            ),
+            tr("Look at it: `stocktide status`, `stocktide logs {service}`.", service=service),
             Exit.NOT_RUNNING,
         ) from error
     if answer.status_code == 404:
-        raise CommandError(_detail(answer), "Look for a typing error.", Exit.NOT_FOUND)
+        raise CommandError(_detail(answer), tr("Look for a typing error."), Exit.NOT_FOUND)
     if answer.status_code >= 400:
         raise CommandError(
-            f"{service} answered {answer.status_code}: {_detail(answer)}",
-            f"See `stocktide logs {service}`.",
+            tr(
+                "{service} answered {status_code}: {answer}",
+                service=service,
+                status_code=answer.status_code,
+                answer=_detail(answer),
+            ),
+            tr("See `stocktide logs {service}`.", service=service),
         )
     return answer.json()
 

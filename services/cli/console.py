@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.texts import tr
+
 # Not bound to a stream here: tests and redirections replace sys.stdout later.
 WIDTH_WITHOUT_TERMINAL = 120
 
@@ -29,12 +31,14 @@ def print_json(value: object) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; numbers to the right."""
+    """A table; numbers to the right. Its title is told already, its columns are not."""
     table = Table(title=title, title_justify="left", header_style="bold")
     found = [list(row) for row in rows]
     for place, column in enumerate(columns):
         numeric = bool(found) and all(isinstance(row[place], int | float) for row in found)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            column and tr(column), justify="right" if numeric else "left", overflow="fold"
+        )
     for row in found:
         table.add_row(*("–" if cell is None else str(cell) for cell in row))
     console().print(table)

@@ -6,6 +6,7 @@ import asyncpg
 from aiokafka.errors import KafkaError
 
 from services.cli.exits import Exit
+from services.cli.texts import tr
 from shared.postgres.migrations import MigrationError
 from shared.runtime.infrastructure import InfrastructureError
 from shared.runtime.settings import SettingsError
@@ -39,11 +40,12 @@ def explained(error: Exception) -> tuple[str, Exit]:
     if isinstance(error, MigrationError):
         return str(error), Exit.FAILED
     if isinstance(error, KafkaError):
-        return f"Kafka: {error!r}. Look whether it runs: `stocktide status`.", Exit.NO_SERVERS
+        told = tr("Kafka: {error!r}. Look whether it runs: `stocktide status`.", error=error)
+        return told, Exit.NO_SERVERS
     if isinstance(error, AWAY):
-        return f"PostgreSQL: {error}. Look whether it runs: `stocktide status`.", Exit.NO_SERVERS
+        told = tr("PostgreSQL: {error}. Look whether it runs: `stocktide status`.", error=error)
+        return told, Exit.NO_SERVERS
     if isinstance(error, OSError) and error.errno in WAYS_OUT:
-        return f"{error.strerror} ({error.filename or 'no file'}). {WAYS_OUT[error.errno]}", (
-            Exit.FAILED
-        )
+        what = f"{error.strerror} ({error.filename or tr('no file')})."
+        return f"{what} {tr(WAYS_OUT[error.errno])}", Exit.FAILED
     raise error

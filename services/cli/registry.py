@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.cli.exits import CommandError, Exit
+from services.cli.texts import tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,11 @@ def service_named(name: str) -> Service:
         if service.name == name:
             return service
     names = ", ".join(service.name for service in SERVICES)
-    raise CommandError(f"No service is called {name!r}.", f"There are: {names}.", Exit.NOT_FOUND)
+    raise CommandError(
+        tr("No service is called {name!r}.", name=name),
+        tr("There are: {names}.", names=names),
+        Exit.NOT_FOUND,
+    )
 
 
 def chosen(names: Collection[str]) -> list[Service]:

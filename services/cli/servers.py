@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.cli.exits import CommandError, Exit
 from services.cli.state import read_state
+from services.cli.texts import tr
 from shared.runtime.infrastructure import GivenAddresses, Infrastructure, choose
 from shared.runtime.settings import StackSettings
 
@@ -27,7 +28,12 @@ def refuse_second(folder: Path) -> None:
     state = read_state(folder)
     if state is not None:
         raise CommandError(
-            f"A stack ({state.kind}, process {state.supervisor.pid}) runs in {folder} already.",
-            "Look at it with `stocktide status`, or stop it with `stocktide down`.",
+            tr(
+                "A stack ({kind}, process {pid}) runs in {folder} already.",
+                kind=state.kind,
+                pid=state.supervisor.pid,
+                folder=folder,
+            ),
+            tr("Look at it with `stocktide status`, or stop it with `stocktide down`."),
             Exit.REFUSED,
         )

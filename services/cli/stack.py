@@ -20,6 +20,7 @@ from services.cli.state import (
     write_state,
 )
 from services.cli.supervisor import Supervisor
+from services.cli.texts import tr
 from services.cli.topics import create_topics
 from shared.runtime.clock import SystemClock
 from shared.runtime.infrastructure import Addresses
@@ -56,7 +57,7 @@ def ports_for(wanted: Mapping[str, int]) -> dict[str, int]:
     try:
         return free_ports(list(wanted), before=wanted, source=random.SystemRandom())
     except OSError as error:
-        raise CommandError(str(error), "End what takes ports on this machine.") from error
+        raise CommandError(str(error), tr("End what takes ports on this machine.")) from error
 
 
 @asynccontextmanager
@@ -76,7 +77,13 @@ async def brought_up(
         migrate_all(addresses.postgres, wanted), create_topics(addresses.kafka)
     )
     migrations = sum(map(len, applied.values()))
-    progress(f"{migrations} migrations applied, {len(created)} topics created.")
+    progress(
+        tr(
+            "{migrations} migrations applied, {created} topics created.",
+            migrations=migrations,
+            created=len(created),
+        )
+    )
     ports = ports_for({service.name: service.port for service in plan.services})
     children = [*plan.beside, *_children(plan, addresses, ports)]
     supervisor = Supervisor(
@@ -92,16 +99,20 @@ async def brought_up(
         note()
         late = await supervisor.wait_ready(READY_SECONDS)
         if late:
-            raise CommandError(
-                f"Not ready after {READY_SECONDS:.0f} s: {', '.join(late)}.",
-                f"Read {plan.folder / LOGS_FOLDER}/{late[0]}.log; `stocktide doctor` looks at this "
-                "machine.",
-            )
-        progress(f"{len(children)} processes are ready.")
+            raise _not_ready(late, plan.folder / LOGS_FOLDER)
+        progress(tr("{children} processes are ready.", children=len(children)))
         yield Stack(plan=plan, addresses=addresses, supervisor=supervisor, ports=ports)
     finally:
         await supervisor.stop()
         remove_state(plan.folder)
+
+
+def _not_ready(late: Sequence[str], logs: Path) -> CommandError:
+    names = ", ".join(late)
+    return CommandError(
+        tr("Not ready after {seconds:.0f} s: {names}.", seconds=READY_SECONDS, names=names),
+        tr("Read {log}; `stocktide doctor` looks at this machine.", log=logs / f"{late[0]}.log"),
+    )
 
 
 def _children(plan: Plan, addresses: Addresses, ports: Mapping[str, int]) -> list[Child]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from services.cli.exits import CommandError, Exit
+from services.cli.texts import tr
 from shared.runtime.infrastructure.interface import Addresses, Providers
 from shared.runtime.infrastructure.processes import ProcessRecord, is_alive, record_of
 
@@ -42,9 +43,12 @@ class StackState:
         found = self.processes.get(name)
         if found is None or found.port is None:
             raise CommandError(
-                f"The running stack has no {name}.",
-                f"Start it beside the others: `stocktide up` without names, or `stocktide run "
-                f"{name}`.",
+                tr("The running stack has no {name}.", name=name),
+                tr(
+                    "Start it beside the others: `stocktide up` without names, or `stocktide "
+                    "run {name}`.",
+                    name=name,
+                ),
                 Exit.NOT_RUNNING,
             )
         return found.port
@@ -94,9 +98,11 @@ def running_stack(data: Path) -> StackState:
     state = None if folder is None else read_state(folder)
     if state is None:
         raise CommandError(
-            f"No stack runs in {data}.",
-            "Start one with `stocktide up` or `stocktide demo`, or name its folder with "
-            "STOCKTIDE_DATA.",
+            tr("No stack runs in {data}.", data=data),
+            tr(
+                "Start one with `stocktide up` or `stocktide demo`, or name its folder with "
+                "STOCKTIDE_DATA."
+            ),
             Exit.NOT_RUNNING,
         )
     return state

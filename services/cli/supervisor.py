@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.spawning import Child, Spawn, start_alone
+from services.cli.texts import tr
 from shared.runtime.clock import Clock
 
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -83,7 +84,13 @@ class Supervisor:
         _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         for life in self.lives.values():
             if late and life.pid is not None:
-                self._told(f"{life.child.name} did not end in {STOP_SECONDS:.0f} s and is killed.")
+                self._told(
+                    tr(
+                        "{name} did not end in {stop_seconds:.0f} s and is killed.",
+                        name=life.child.name,
+                        stop_seconds=STOP_SECONDS,
+                    )
+                )
                 _signal(life.pid, signal.SIGKILL)
         if late:
             await asyncio.wait(late, timeout=KILL_SECONDS)
@@ -118,8 +125,12 @@ class Supervisor:
             life.restarts += 1
             self._changed()
             self._told(
-                f"{life.child.name} ended with status {life.last_status} and is started again; "
-                f"see {self._log_of(life.child)}."
+                tr(
+                    "{name} ended with status {last_status} and is started again; see {log_of}.",
+                    name=life.child.name,
+                    last_status=life.last_status,
+                    log_of=self._log_of(life.child),
+                )
             )
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), backoff_seconds(failures))

@@ -6,6 +6,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from services.cli.exits import CommandError
+from services.cli.texts import tr
 from shared.contracts.topics import TOPICS, Topic
 
 REQUEST_MS = 20_000
@@ -24,10 +25,16 @@ async def create_topics(servers: str, topics: Iterable[Topic] = TOPICS) -> list[
         for topic in topics:
             if present.get(topic.name, topic.partitions) != topic.partitions:
                 raise CommandError(
-                    f"Topic {topic.name} has {present[topic.name]} partitions, not "
-                    f"{topic.partitions}.",
-                    "The number never changes for a version of a topic: use another Kafka, or "
-                    "delete the topic if its content may go (`stocktide reset`).",
+                    tr(
+                        "Topic {name} has {value} partitions, not {partitions}.",
+                        name=topic.name,
+                        value=present[topic.name],
+                        partitions=topic.partitions,
+                    ),
+                    tr(
+                        "The number never changes for a version of a topic: use another Kafka, "
+                        "or delete the topic if its content may go (`stocktide reset`)."
+                    ),
                 )
         await _create(admin, missing)
         return [topic.name for topic in missing]
@@ -84,6 +91,11 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Topic]) -> None:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
             raise CommandError(
-                f"Kafka refused to create {name}: {error.__name__} {details}.",
-                "Look whether the broker has room and lets this client create topics.",
+                tr(
+                    "Kafka refused to create {name}: {name_} {details}.",
+                    name=name,
+                    name_=error.__name__,
+                    details=details,
+                ),
+                tr("Look whether the broker has room and lets this client create topics."),
             )

@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr
@@ -74,7 +74,9 @@ class StackSettings(Settings):
     data: Path = Field(Path(".stocktide"), description="folder of embedded data and logs")
     host: str = Field("127.0.0.1", description="where HTTP servers listen")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
-    language: str = Field("en", description="en or fr: what people see")
+    language: Literal["en", "fr"] | None = Field(
+        None, description="en or fr: what people see; default: the locale's"
+    )
     supervisor: str | None = Field(None, description="set by `stocktide up` in its children")
     cache: Path | None = Field(None, description="folder of downloads; default: the user's cache")
 

@@ -6,6 +6,7 @@ from services.availability.settings import AvailabilitySettings
 from services.catalog.settings import CatalogSettings
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import Exit
+from services.cli.texts import tr
 from services.ledger.settings import LedgerSettings
 from services.publication.settings import PublicationSettings
 from shared.runtime.settings import Settings, StackSettings, unknown_settings
@@ -38,12 +39,12 @@ def show_config(*, as_json: bool) -> Exit:
         print_json({"settings": found, "unknown": unknown})
     else:
         print_table(
-            "settings",
+            tr("settings"),
             ("variable", "value", "meaning"),
             [(one["variable"], one["value"], one["meaning"]) for one in found],
         )
         for name in unknown:
-            say(f"Unknown: {name}. Correct or remove it.")
+            say(tr("Unknown: {name}. Correct or remove it.", name=name))
     return Exit.USAGE if unknown else Exit.OK
 
 

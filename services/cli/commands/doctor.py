@@ -12,6 +12,7 @@ from services.cli.console import print_json, print_table
 from services.cli.exits import Exit
 from services.cli.registry import SERVICES
 from services.cli.state import running_folder
+from services.cli.texts import speak, tr
 from shared.runtime.infrastructure.embedded import cache_folder
 from shared.runtime.infrastructure.ports import is_free
 from shared.runtime.settings import StackSettings
@@ -36,21 +37,28 @@ class Finding:
 
 def examine(*, as_json: bool) -> Exit:
     """Status 1 when something is missing that the stack cannot do without."""
+    if as_json:
+        speak("en")
     findings = list(look(StackSettings()))
     if as_json:
         print_json([asdict(one) for one in findings])
     else:
         print_table(
-            "doctor",
+            tr("doctor"),
             ("", "what", "found", "way out"),
             [
-                ("ok" if one.ok else "look" if one.is_warning else "NO", one.what, one.found,
-                 "" if one.ok else one.way_out)
+                (_verdict(one), one.what, one.found, "" if one.ok else one.way_out)
                 for one in findings
             ],
-        )  # fmt: skip
+        )
     fails = any(not one.ok and not one.is_warning for one in findings)
     return Exit.FAILED if fails else Exit.OK
+
+
+def _verdict(one: Finding) -> str:
+    if one.ok:
+        return tr("ok")
+    return tr("look") if one.is_warning else tr("NO")
 
 
 def look(settings: StackSettings) -> Iterator[Finding]:
@@ -58,25 +66,27 @@ def look(settings: StackSettings) -> Iterator[Finding]:
     data = settings.data.absolute()
     yield Finding(
         what="Python", ok=sys.version_info >= PYTHON_MIN, found=sys.version.split()[0],
-        way_out="Name a newer one: make PYTHON=/path/to/python3.12",
+        way_out=tr("Name a newer one: make PYTHON=/path/to/python3.12"),
     )  # fmt: skip
-    yield _packages("embedded servers", EMBEDDED, "embedded")
-    yield _packages("the demo's sales", DEMO, "demo")
+    yield _packages(tr("embedded servers"), EMBEDDED, "embedded")
+    yield _packages(tr("the demo's sales"), DEMO, "demo")
     yield _disk(data)
     yield _memory()
     cache = cache_folder(settings.cache, data)
     jars = any(cache.rglob("kafka_*.jar"))
     yield Finding(
-        what="Kafka's jars", ok=jars, found=str(cache), is_warning=True,
-        way_out="The first start downloads about 100 MiB and needs the network; afterwards none.",
+        what=tr("Kafka's jars"), ok=jars, found=str(cache), is_warning=True,
+        way_out=tr(
+            "The first start downloads about 100 MiB and needs the network; afterwards none."
+        ),
     )  # fmt: skip
     stack = running_folder(data)
-    yield Finding(what="running stack", ok=True, found=str(stack) if stack else "none")
+    yield Finding(what=tr("running stack"), ok=True, found=str(stack or tr("none")))
     if stack is None:
         taken = [f"{s.name} {s.port}" for s in SERVICES if not is_free(s.port)]
         yield Finding(
-            what="usual ports", ok=not taken, found=", ".join(taken) or "all free",
-            is_warning=True, way_out="Others will be taken; `stocktide status` shows which.",
+            what=tr("usual ports"), ok=not taken, found=", ".join(taken) or tr("all free"),
+            is_warning=True, way_out=tr("Others will be taken; `stocktide status` shows which."),
         )  # fmt: skip
 
 
@@ -84,8 +94,11 @@ def _packages(what: str, names: tuple[str, ...], extra: str) -> Finding:
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     return Finding(
         what=what, ok=not missing, is_warning=extra == "demo",
-        found=f"missing: {', '.join(missing)}" if missing else "installed",
-        way_out=f"Install the extra: uv pip install 'stocktide[{extra}]', or use `make demo`.",
+        found=tr("missing: {names}", names=", ".join(missing)) if missing else tr("installed"),
+        way_out=tr(
+            "Install the extra: uv pip install 'stocktide[{extra}]', or use `make demo`.",
+            extra=extra,
+        ),
     )  # fmt: skip
 
 
@@ -94,8 +107,11 @@ def _disk(data: Path) -> Finding:
     free = shutil.disk_usage(there).free // 2**20
     ok = free >= FREE_MIB_MIN and os.access(there, os.W_OK)
     return Finding(
-        what="disk", ok=ok, found=f"{free} MiB free at {there}",
-        way_out=f"Free {FREE_MIB_MIN} MiB, or set STOCKTIDE_DATA to a folder that you may write.",
+        what=tr("disk"), ok=ok, found=tr("{free} MiB free at {there}", free=free, there=there),
+        way_out=tr(
+            "Free {least} MiB, or set STOCKTIDE_DATA to a folder that you may write.",
+            least=FREE_MIB_MIN,
+        ),
     )  # fmt: skip
 
 
@@ -104,6 +120,9 @@ def _memory() -> Finding:
 
     free = psutil.virtual_memory().available // 2**20
     return Finding(
-        what="memory", ok=free >= MEMORY_MIB_MIN, found=f"{free} MiB available", is_warning=True,
-        way_out=f"The whole stack needs about {MEMORY_MIB_MIN} MiB: end something else.",
+        what=tr("memory"), ok=free >= MEMORY_MIB_MIN, is_warning=True,
+        found=tr("{free} MiB available", free=free),
+        way_out=tr(
+            "The whole stack needs about {least} MiB: end something else.", least=MEMORY_MIB_MIN
+        ),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 from services.cli.console import say
 from services.cli.exits import CommandError, Exit
 from services.cli.state import running_stack
+from services.cli.texts import tr
 from shared.contracts.cloudevents import Event, decode_structured, headers_for
 from shared.contracts.records import Undecodable
 from shared.contracts.topics import TOPICS
@@ -36,17 +37,25 @@ def publish(file: str) -> Exit:
     if problems:
         shown = "\n  ".join(problems[:PROBLEMS_SHOWN])
         raise CommandError(
-            f"{file}: {len(problems)} of {len(problems) + len(outgoing)} events are not as the "
-            f"contracts say; nothing was sent.\n  {shown}\n ",
-            "docs/topics tell the contracts; mend the file and publish it again.",
+            tr(
+                "{file}: {problems} of {value} events are not as the contracts say; nothing "
+                "was sent.\n  {shown}\n ",
+                file=file,
+                problems=len(problems),
+                value=len(problems) + len(outgoing),
+                shown=shown,
+            ),
+            tr("docs/topics tell the contracts; mend the file and publish it again."),
             Exit.USAGE,
         )
     if not outgoing:
-        raise CommandError(f"{file} holds no event.", "Give at least one.", Exit.USAGE)
+        raise CommandError(
+            tr("{file} holds no event.", file=file), tr("Give at least one."), Exit.USAGE
+        )
     settings = StackSettings()
     servers = settings.kafka or running_stack(settings.data.absolute()).addresses.kafka
     asyncio.run(_send(servers, outgoing))
-    say(f"Published {len(outgoing)} events.")
+    say(tr("Published {outgoing} events.", outgoing=len(outgoing)))
     return Exit.OK
 
 
@@ -84,11 +93,15 @@ def _read(file: str) -> bytes:
             content = opened.read(BYTES_MAX + 1)
     except OSError as error:
         raise CommandError(
-            f"{file} cannot be read: {error.strerror}.", "Name a file, or - for stdin.", Exit.USAGE
+            tr("{file} cannot be read: {strerror}.", file=file, strerror=error.strerror),
+            tr("Name a file, or - for stdin."),
+            Exit.USAGE,
         ) from error
     if len(content) > BYTES_MAX:
         raise CommandError(
-            f"{file} is larger than {BYTES_MAX // 2**20} MiB.", "Publish it in parts.", Exit.USAGE
+            tr("{file} is larger than {value} MiB.", file=file, value=BYTES_MAX // 2**20),
+            tr("Publish it in parts."),
+            Exit.USAGE,
         )
     return content
 
@@ -102,7 +115,9 @@ def _events_in(content: bytes, file: str) -> list[bytes]:
         if len(lines) > 1:
             return lines
         raise CommandError(
-            f"{file} is no JSON: {error}.", "Write CloudEvents in JSON.", Exit.USAGE
+            tr("{file} is no JSON: {error}.", file=file, error=error),
+            tr("Write CloudEvents in JSON."),
+            Exit.USAGE,
         ) from error
     return [to_json(one) for one in told] if isinstance(told, list) else [content]
 

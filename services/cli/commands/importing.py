@@ -15,6 +15,7 @@ from services.catalog.settings import CatalogSettings
 from services.cli.asking import here
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import CommandError, Exit
+from services.cli.texts import tr
 
 CATALOG = "catalog"
 PART_BYTES = 262_144
@@ -62,15 +63,21 @@ def import_file(
                 report["refusals"] = list(_all_refusals(client, url, report["import_id"]))
     except OSError as error:
         raise CommandError(
-            f"{file} cannot be read: {error.strerror}.", "Name a CSV or Excel file.", Exit.USAGE
+            tr("{file} cannot be read: {strerror}.", file=file, strerror=error.strerror),
+            tr("Name a CSV or Excel file."),
+            Exit.USAGE,
         ) from error
     except httpx.HTTPError as error:
         raise CommandError(
-            f"{CATALOG} does not answer at {url}: {error}.",
-            f"Look at it: `stocktide status`, `stocktide logs {CATALOG}`; importing the file again "
-            "does no harm.",
+            tr("{service} does not answer at {url}: {error}.",
+               service=CATALOG, url=url, error=error),
+            tr(
+                "Look at it: `stocktide status`, `stocktide logs {catalog}`; importing the "
+                "file again does no harm.",
+                catalog=CATALOG,
+            ),
             Exit.NOT_RUNNING,
-        ) from error
+        ) from error  # fmt: skip
     if as_json:
         print_json(report)
     else:
@@ -88,9 +95,16 @@ def _size(file: str) -> int:
     size, most = Path(file).stat().st_size, CatalogSettings().file_bytes_max
     if size > most:
         raise CommandError(
-            f"{file} has {size:,} bytes; the catalog takes {most:,}.",
-            f"Pack it (.csv.gz), cut it in parts, or raise "
-            f"{CatalogSettings.variable('file_bytes_max')}.",
+            tr(
+                "{file} has {size:,} bytes; the catalog takes {most:,}.",
+                file=file,
+                size=size,
+                most=most,
+            ),
+            tr(
+                "Pack it (.csv.gz), cut it in parts, or raise {variable}.",
+                variable=CatalogSettings.variable("file_bytes_max"),
+            ),
             Exit.USAGE,
         )
     return size
@@ -99,7 +113,11 @@ def _size(file: str) -> int:
 def _require_kind(kind: str) -> None:
     if kind not in MODELS:
         names = ", ".join(MODELS)
-        raise CommandError(f"No kind is called {kind!r}.", f"There are: {names}.", Exit.USAGE)
+        raise CommandError(
+            tr("No kind is called {kind!r}.", kind=kind),
+            tr("There are: {names}.", names=names),
+            Exit.USAGE,
+        )
 
 
 def _progress() -> Progress:
@@ -131,8 +149,14 @@ def _settled(
         sleep(POLL_SECONDS)
         answer = client.get(f"{url}/{report['import_id']}")
     raise CommandError(
-        f"The import is not settled after {POLLS_MAX * POLL_SECONDS / 3600:.0f} hours.",
-        f"See `stocktide logs {CATALOG}`; importing the file again does no harm.",
+        tr(
+            "The import is not settled after {value:.0f} hours.",
+            value=POLLS_MAX * POLL_SECONDS / 3600,
+        ),
+        tr(
+            "See `stocktide logs {catalog}`; importing the file again does no harm.",
+            catalog=CATALOG,
+        ),
     )
 
 
@@ -146,8 +170,15 @@ def _report(answer: httpx.Response) -> dict[str, Any]:  # a report's JSON
     detail = told.get("detail", told) if isinstance(told, dict) else told
     busy = answer.status_code == 409
     raise CommandError(
-        f"{CATALOG} answered {answer.status_code}: {detail}.",
-        "Try again in a moment." if busy else f"See `stocktide logs {CATALOG}`.",
+        tr(
+            "{catalog} answered {status_code}: {detail}.",
+            catalog=CATALOG,
+            status_code=answer.status_code,
+            detail=detail,
+        ),
+        tr("Try again in a moment.")
+        if busy
+        else tr("See `stocktide logs {service}`.", service=CATALOG),
         Exit.USAGE if answer.status_code in (401, 413, 422) else Exit.FAILED,
     )
 
@@ -173,9 +204,16 @@ def _status(report: Mapping[str, Any]) -> Exit:
 def _print_report(report: Mapping[str, Any]) -> None:
     facts, counts = report["facts"], report["counts"]
     understood = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "failed")
-    say(f"{report['name']}: {report['rows_read']:,} rows read ({understood or 'not understood'})")
+    say(
+        tr(
+            "{name}: {rows_read:,} rows read ({value})",
+            name=report["name"],
+            rows_read=report["rows_read"],
+            value=understood or tr("not understood"),
+        )
+    )
     if facts.get("encoding") == "cp1252":
-        say("The file is no UTF-8; it was read as Windows-1252.")
+        say(tr("The file is no UTF-8; it was read as Windows-1252."))
     for title, name in (("refused", "refusals"), ("worth a look", "warnings")):
         found, total = report[name], report[f"{name}_total"]
         if not total:
@@ -187,18 +225,19 @@ def _print_report(report: Mapping[str, Any]) -> None:
              for one in found[:SHOWN]],
         )  # fmt: skip
     told = ", ".join(f"{rows:,} {fate}" for fate, rows in sorted(counts.items()) if rows)
-    say(f"{_sentence(report)} ({told or 'no rows'})")
+    say(f"{_sentence(report)} ({told or tr('no rows')})")
 
 
 def _sentence(report: Mapping[str, Any]) -> str:
     match report["status"]:
         case "applied" if report["refusals_total"]:
-            return "The other rows have entered."
+            return tr("The other rows have entered.")
         case "applied":
-            return "Everything has entered or stood there already."
+            return tr("Everything has entered or stood there already.")
         case "checked":
-            return "A dry run: nothing has entered."
+            return tr("A dry run: nothing has entered.")
         case "refused":
-            return f"Nothing has entered. {WAY_OUT}"
+            return tr("Nothing has entered. {way_out}", way_out=tr(WAY_OUT))
         case _:
-            return f"It failed: {report['facts'].get('failed', 'see the log')}."
+            why = report["facts"].get("failed", tr("see the log"))
+            return tr("It failed: {why}.", why=why)

@@ -14,6 +14,7 @@ from services.cli.repository import positions
 from services.cli.spawning import Child
 from services.cli.state import LOGS_FOLDER, StackState, running_folder
 from services.cli.supervisor import is_ready
+from services.cli.texts import tr
 from shared.postgres.connecting import connect
 from shared.runtime.infrastructure import described
 from shared.runtime.settings import StackSettings
@@ -47,15 +48,22 @@ def show_status(*, as_json: bool) -> Exit:
             }
         )
     else:
-        say(f"{state.kind}, process {state.supervisor.pid}: {described(state.providers)}")
-        words = {True: "ready", False: "not ready", None: "–"}
+        say(
+            tr(
+                "{kind}, process {pid}: {providers}",
+                kind=state.kind,
+                pid=state.supervisor.pid,
+                providers=described(state.providers),
+            )
+        )
+        words = {True: tr("ready"), False: tr("not ready"), None: "–"}
         print_table(
-            "processes",
+            tr("processes"),
             ("process", "pid", "port", "state", "restarts"),
             [(r["process"], r["pid"], r["port"], words[ready.get(str(r["process"]))], r["restarts"])
              for r in rows],
         )  # fmt: skip
-        print_table("messages not read yet", ("service", "lag"), list(lags.items()))
+        print_table(tr("messages not read yet"), ("service", "lag"), list(lags.items()))
     return Exit.OK if all(ready.values()) else Exit.NOT_RUNNING
 
 
@@ -96,10 +104,14 @@ def show_logs(service: str | None, *, follow: bool, lines: int) -> Exit:
     folder = (running_folder(data) or data) / LOGS_FOLDER
     paths = sorted(folder.glob(f"{service or '*'}.log"))
     if not paths:
-        names = ", ".join(sorted(path.stem for path in folder.glob("*.log"))) or "none"
+        names = ", ".join(sorted(path.stem for path in folder.glob("*.log"))) or tr("none")
         raise CommandError(
-            f"There is no log of {service or 'anything'} in {folder}.",
-            f"There are: {names}.",
+            tr(
+                "There is no log of {value} in {folder}.",
+                value=service or tr("anything"),
+                folder=folder,
+            ),
+            tr("There are: {names}.", names=names),
             Exit.NOT_FOUND,
         )
     places: dict[Path, int] = {}
@@ -141,7 +153,13 @@ def show_version(*, as_json: bool) -> Exit:
     if as_json:
         print_json(found)
     else:
-        say(f"stocktide {found['stocktide']}, Python {found['python']}")
+        say(
+            tr(
+                "stocktide {stocktide}, Python {python}",
+                stocktide=found["stocktide"],
+                python=found["python"],
+            )
+        )
         others = [f"{name} {found[name]}" for name in PARTS[1:]]
         say(", ".join(others))
     return Exit.OK

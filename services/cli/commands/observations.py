@@ -5,6 +5,7 @@ from typing import Any
 from services.cli.asking import ask, here
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import Exit
+from services.cli.texts import tr, word
 
 LEDGER = "ledger-api"
 
@@ -19,16 +20,17 @@ def list_observations(
         print_json(answer)
         return Exit.OK
     print_table(
-        f"{state} observations",
+        tr("observations: {state}", state=word(state)),
         ("number", "source", "type", "sku", "location", "told", "posted", "difference", "by",
          "occurred", "key"),
         [
-            (o["observation_no"], o["source"], o["type"], o["sku"], o["location"], o["quantity"],
-             _posted(o), o["difference"], o["matched_by"], o["occurred_at"], _key(o["details"]))
+            (o["observation_no"], o["source"], word(o["type"]), o["sku"], o["location"],
+             o["quantity"], _posted(o), o["difference"], o["matched_by"], o["occurred_at"],
+             _key(o["details"]))
             for o in answer["observations"]
         ],
     )  # fmt: skip
-    say(f"Of each state: {answer['counts'] or 'none to look at'}")
+    say(tr("Of each state: {value}", value=answer["counts"] or tr("none to look at")))
     return Exit.OK
 
 
@@ -39,12 +41,13 @@ def list_sources(*, as_json: bool) -> Exit:
         print_json(answer)
         return Exit.OK
     print_table(
-        "sources",
+        tr("sources"),
         ("source", "declared", "kind", "role", "rules", "last heard", "silent at", "highest",
          "missing"),
         [
-            (s["source"], "yes" if s["declared"] else "no: it posts", s["kind"], s["role"],
-             s["rules"], s["heard_at"], ", ".join(at["location"] for at in s["silent_at"]) or None,
+            (s["source"], tr("yes") if s["declared"] else tr("no: it posts"), s["kind"],
+             word(s["role"]), s["rules"], s["heard_at"],
+             ", ".join(at["location"] for at in s["silent_at"]) or None,
              (s["sequence"] or {}).get("highest"), _missing(s))
             for s in answer["sources"]
         ],

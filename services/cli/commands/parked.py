@@ -12,6 +12,7 @@ from services.cli.console import print_json, print_table, say
 from services.cli.exits import CommandError, Exit
 from services.cli.registry import SERVICES
 from services.cli.state import StackState
+from services.cli.texts import tr
 
 LEDGER_WORKER = "ledger-worker"  # its messages are asked for at the ledger's api
 
@@ -47,9 +48,17 @@ def list_parked(service: str | None, reason: str | None, limit: int, *, as_json:
     return Exit.NOT_RUNNING if silent else Exit.OK
 
 
+def _fate(answer: Mapping[str, Any]) -> str:
+    if not answer["replayed"]:
+        return tr("was brought back before")
+    if answer["status"] == "parked":
+        return tr("parked again as {reason}", reason=answer["reason"])
+    return tr("applied")
+
+
 def _print_list(found: Mapping[str, Any]) -> None:
     print_table(
-        "parked",
+        tr("parked"),
         ("service", "id", "reason", "topic", "partition", "offset", "since", "detail"),
         [
             (name, f"{name}:{r['parked_id']}", r["reason"], r["topic"], r["partition"],
@@ -58,7 +67,7 @@ def _print_list(found: Mapping[str, Any]) -> None:
         ],
     )  # fmt: skip
     counts = {name: answer["counts"] for name, answer in found.items() if answer["counts"]}
-    say(f"Of each reason: {counts or 'none'}")
+    say(tr("Of each reason: {value}", value=counts or tr("none")))
 
 
 def show_parked(told: str, *, as_json: bool) -> Exit:
@@ -68,7 +77,9 @@ def show_parked(told: str, *, as_json: bool) -> Exit:
     if as_json:
         print_json({"service": name} | answer)
     else:
-        print_table(f"parked {name}:{number}", ("", ""), list(answer.items()))
+        print_table(
+            tr("parked {name}:{number}", name=name, number=number), ("", ""), list(answer.items())
+        )
     return Exit.OK
 
 
@@ -80,21 +91,22 @@ def replay_parked(
     What is refused again is parked again; a message that was brought back before is left alone.
     """
     if sum((bool(ids), reason is not None, every)) != 1:
-        raise CommandError("Which messages?", "Name ids, or one of --reason and --all.", Exit.USAGE)
+        raise CommandError(
+            tr("Which messages?"), tr("Name ids, or one of --reason and --all."), Exit.USAGE
+        )
     state = here()
     for told in ids:
         name, number, _ = _find(state, told)
         path = f"/v1/parked/{number}/replay"
         answer = ask(state, rooms(state)[name], path, method="POST")
-        fate = f"parked again as {answer['reason']}" if answer["status"] == "parked" else "applied"
-        say(f"{name}:{number}: {fate if answer['replayed'] else 'was brought back before'}")
+        say(f"{name}:{number}: {_fate(answer)}")
     if ids:
         return Exit.OK
     for name, process in _chosen(rooms(state), service):
         body: dict[str, object] = {"ids": [], "reason": reason}
         answer = ask(state, process, "/v1/parked:replay", body=body, method="POST")
-        say(f"{name}: replayed {answer['replayed']}")
-    say("`stocktide parked list` shows what is left.")
+        say(tr("{name}: replayed {replayed}", name=name, replayed=answer["replayed"]))
+    say(tr("`stocktide parked list` shows what is left."))
     return Exit.OK
 
 
@@ -105,8 +117,8 @@ def _chosen(found: Mapping[str, str], service: str | None) -> Iterator[tuple[str
         yield service, found[service]
     else:
         raise CommandError(
-            f"No service called {service!r} keeps parked messages here.",
-            f"There are: {', '.join(found) or 'none'}.",
+            tr("No service called {service!r} keeps parked messages here.", service=service),
+            tr("There are: {value}.", value=", ".join(found) or tr("none")),
             Exit.NOT_FOUND,
         )
 
@@ -116,8 +128,8 @@ def _find(state: StackState, told: str) -> tuple[str, int, dict[str, Any]]:
     service, _, digits = told.rpartition(":")
     if not digits.isdecimal():
         raise CommandError(
-            f"{told!r} is no id of a parked message.",
-            "An id is SERVICE:NUMBER, as `stocktide parked list` shows it.",
+            tr("{told!r} is no id of a parked message.", told=told),
+            tr("An id is SERVICE:NUMBER, as `stocktide parked list` shows it."),
             Exit.USAGE,
         )
     number, found = int(digits), []
@@ -129,10 +141,13 @@ def _find(state: StackState, told: str) -> tuple[str, int, dict[str, Any]]:
                 raise
     if not found:
         raise CommandError(
-            f"No parked message has the id {told}.", "`stocktide parked list` shows them.",
+            tr("No parked message has the id {told}.", told=told),
+            tr("`stocktide parked list` shows them."),
             Exit.NOT_FOUND,
-        )  # fmt: skip
+        )
     if len(found) > 1:
         ids = ", ".join(f"{name}:{number}" for name, _, _ in found)
-        raise CommandError(f"Several services have it: {ids}.", "Name one of them.", Exit.USAGE)
+        raise CommandError(
+            tr("Several services have it: {ids}.", ids=ids), tr("Name one of them."), Exit.USAGE
+        )
     return found[0]

@@ -6,6 +6,7 @@ from services.cli.console import print_json, print_table, say
 from services.cli.exits import Exit
 from services.cli.migrating import migrate_all
 from services.cli.state import running_stack
+from services.cli.texts import tr
 from services.cli.topics import create_topics
 from shared.contracts.topics import TOPICS
 from shared.runtime.settings import StackSettings
@@ -20,7 +21,7 @@ def apply_migrations() -> Exit:
         else running_stack(settings.data.absolute()).addresses.postgres
     )
     for schema, names in asyncio.run(migrate_all(dsn)).items():
-        say(f"{schema}: {', '.join(names) if names else 'up to date'}")
+        say(f"{schema}: {', '.join(names) if names else tr('up to date')}")
     return Exit.OK
 
 
@@ -42,9 +43,9 @@ def apply_topics(*, as_json: bool) -> Exit:
     if as_json:
         print_json(rows)
     else:
-        words = {True: "created", False: "was there"}
+        words = {True: tr("created"), False: tr("was there")}
         print_table(
-            "topics",
+            tr("topics"),
             ("topic", "partitions", "key", "cleanup", ""),
             [
                 (t.name, t.partitions, t.key_rule, t.configuration()["cleanup.policy"],

@@ -9,6 +9,7 @@ from services.cli.console import say
 from services.cli.exits import CommandError, Exit
 from services.cli.servers import refuse_second
 from services.cli.state import DEMO_FOLDER
+from services.cli.texts import tr
 from shared.runtime.infrastructure import Addresses, wipe
 from shared.runtime.settings import StackSettings
 
@@ -24,18 +25,18 @@ def reset_data(database: str | None, *, confirmed: bool) -> Exit:
         _use_up_given(settings, given, database)
         return Exit.OK
     if not folder.exists():
-        say(f"There is nothing in {folder}.")
+        say(tr("There is nothing in {folder}.", folder=folder))
         return Exit.OK
-    if not confirmed and not _agreed(f"Remove all data in {folder}?"):
+    if not confirmed and not _agreed(tr("Remove all data in {folder}?", folder=folder)):
         raise CommandError(
-            "Nothing was removed.", "Say so with `stocktide reset --yes`.", Exit.REFUSED
+            tr("Nothing was removed."), tr("Say so with `stocktide reset --yes`."), Exit.REFUSED
         )
     demo = folder / DEMO_FOLDER
     if demo.exists():
         wipe(demo)
         shutil.rmtree(demo)
     wipe(folder)
-    say(f"Removed the data in {folder}; downloads stay in the cache.")
+    say(tr("Removed the data in {folder}; downloads stay in the cache.", folder=folder))
     return Exit.OK
 
 
@@ -45,21 +46,21 @@ def _use_up_given(settings: StackSettings, given: list[str], database: str | Non
     variables = ", ".join(f"STOCKTIDE_{name.upper()}" for name in given)
     if not (settings.kafka and settings.postgres and settings.redis):
         raise CommandError(
-            f"Only {variables} are given; the other servers are embedded.",
-            "Give all three, or none, to say which data is meant.",
+            tr("Only {variables} are given; the other servers are embedded.", variables=variables),
+            tr("Give all three, or none, to say which data is meant."),
             Exit.REFUSED,
         )
     dsn = settings.postgres.get_secret_value()
     name = urlsplit(dsn).path.lstrip("/")
     if database != name:
         raise CommandError(
-            f"{variables} name servers that `stocktide` did not start.",
-            f"Say which database may lose its Stocktide schemas: --database {name}.",
+            tr("{variables} name servers that `stocktide` did not start.", variables=variables),
+            tr("Say which database may lose its Stocktide schemas: --database {name}.", name=name),
             Exit.REFUSED,
         )
     redis = settings.redis.get_secret_value()
     asyncio.run(use_up(Addresses(kafka=settings.kafka, postgres=dsn, redis=redis)))
-    say(f"Removed Stocktide's schemas from {name}, its topics and its keys.")
+    say(tr("Removed Stocktide's schemas from {name}, its topics and its keys.", name=name))
 
 
 def _agreed(question: str) -> bool:

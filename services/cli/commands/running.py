@@ -14,6 +14,7 @@ from services.cli.servers import infrastructure_for, refuse_second
 from services.cli.spawning import Nursery, Spawn
 from services.cli.stack import Plan, Stack, brought_up
 from services.cli.state import LOGS_FOLDER, read_state, running_folder, running_stack
+from services.cli.texts import tr
 from shared.runtime.infrastructure import Addresses, described, started
 from shared.runtime.infrastructure.interface import Providers
 from shared.runtime.infrastructure.ports import is_free
@@ -32,10 +33,10 @@ def bring_up(names: Sequence[str]) -> Exit:
     infrastructure = infrastructure_for(settings, folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with Nursery(folder / LOGS_FOLDER) as nursery, started(infrastructure, say) as addresses:
-        say(f"Servers: {described(infrastructure.providers)}.")
+        say(tr("Servers: {providers}.", providers=described(infrastructure.providers)))
         plan = Plan(kind="up", folder=folder, services=services)
         asyncio.run(_stay(plan, addresses, infrastructure.providers, nursery.start))
-    say("Stopped; the data stays.")
+    say(tr("Stopped; the data stays."))
     return Exit.OK
 
 
@@ -43,7 +44,7 @@ async def _stay(plan: Plan, addresses: Addresses, providers: Providers, spawn: S
     async with brought_up(plan, addresses, providers, say, spawn) as stack:
         say(block(stack))
         await closing_on_signals().wait()  # a Ctrl-C before this ends everything at once
-        say("Stopping.")
+        say(tr("Stopping."))
 
 
 def closing_on_signals() -> asyncio.Event:
@@ -67,9 +68,9 @@ def block(stack: Stack) -> str:
             "",
             *lines,
             f"  {'Kafka':22} {stack.addresses.kafka}",
-            f"  {'data and logs':22} {stack.plan.folder}",
-            f"  {'look':22} stocktide status · stocktide logs -f · stocktide stock get SKU",
-            f"  {'stop':22} Ctrl-C, or `stocktide down` in another terminal",
+            f"  {tr('data and logs'):22} {stack.plan.folder}",
+            f"  {tr('look'):22} stocktide status · stocktide logs -f · stocktide stock get SKU",
+            f"  {tr('stop'):22} {tr('Ctrl-C, or `stocktide down` in another terminal')}",
             "",
         ]
     )
@@ -80,7 +81,7 @@ def bring_down() -> Exit:
     data = StackSettings().data.absolute()
     folder = running_folder(data)
     if folder is None:
-        say(f"No stack runs in {data}.")
+        say(tr("No stack runs in {data}.", data=data))
         return Exit.OK
     state = read_state(folder)
     if state is None:  # it ended between the two looks
@@ -90,11 +91,11 @@ def bring_down() -> Exit:
     while is_alive(state.supervisor):
         if time.monotonic() > deadline:
             raise CommandError(
-                f"Process {state.supervisor.pid} does not end.",
-                f"Kill it: `kill -9 {state.supervisor.pid}`; its children end with it.",
+                tr("Process {pid} does not end.", pid=state.supervisor.pid),
+                tr("Kill it: `kill -9 {pid}`; its children end with it.", pid=state.supervisor.pid),
             )
         time.sleep(0.1)
-    say("Stopped; the data stays.")
+    say(tr("Stopped; the data stays."))
     return Exit.OK
 
 
@@ -110,8 +111,17 @@ def run_service(name: str) -> Exit:
     port = int(os.environ.get(service.port_variable, service.port))
     if port and not is_free(port):
         raise CommandError(
-            f"Port {port} is taken, perhaps by a {name} that runs already (`stocktide status`).",
-            f"Give this one another: {service.port_variable}={port + 100} stocktide run {name}.",
+            tr(
+                "Port {port} is taken, perhaps by a {name} that runs already (`stocktide status`).",
+                port=port,
+                name=name,
+            ),
+            tr(
+                "Give this one another: {port_variable}={value} stocktide run {name}.",
+                port_variable=service.port_variable,
+                value=port + 100,
+                name=name,
+            ),
         )
     module, _, function = service.target.partition(":")
     status: int = getattr(importlib.import_module(module), function)()

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from services.cli.asking import ask, here
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import CommandError, Exit
+from services.cli.texts import tr, word
 
 LEDGER, AVAILABILITY = "ledger-api", "availability"
 
@@ -23,7 +24,7 @@ def get(skus: list[str], *, as_json: bool) -> Exit:
         print_json({"levels": levels, "figures": answer["figures"], "unknown": unknown})
     else:
         print_table(
-            "levels",
+            tr("levels"),
             ("SKU", "location", "sellable", "reserved", "allocated", "free"),
             [
                 (r["sku"], r["location"], r["sellable"], r["reserved"], r["allocated"],
@@ -32,10 +33,12 @@ def get(skus: list[str], *, as_json: bool) -> Exit:
             ],
         )  # fmt: skip
         print_table(
-            "available to sell", ("SKU", "channel", "units", "as of"), _figures(answer["figures"])
+            tr("available to sell"),
+            ("SKU", "channel", "units", "as of"),
+            _figures(answer["figures"]),
         )
         for sku in unknown:
-            say(f"Nobody has told us of {sku}.")
+            say(tr("Nobody has told us of {sku}.", sku=sku))
     return Exit.NOT_FOUND if unknown else Exit.OK
 
 
@@ -49,8 +52,8 @@ def _figures(figures: list[Mapping[str, Any]]) -> list[tuple[object, ...]]:
 
 def _age(figure: Mapping[str, Any]) -> str:
     age = figure.get("age_seconds")
-    told = "unknown" if age is None else f"{age:.1f} s ago"
-    return f"{told} (stale)" if figure.get("stale") else told
+    told = tr("unknown") if age is None else tr("{age:.1f} s ago", age=age)
+    return tr("{told} (stale)", told=told) if figure.get("stale") else told
 
 
 def explain(
@@ -79,24 +82,42 @@ def explain(
         return Exit.OK
     if not book["levels"] and not offer["kit"]:
         raise CommandError(
-            f"The ledger has no level of {sku}{f' at {location}' if location else ''}.",
-            "Look for a typing error; `stocktide stock get` lists its locations.",
+            tr(
+                "The ledger has no level of {sku}{value}.",
+                sku=sku,
+                value=tr(" at {location}", location=location) if location else "",
+            ),
+            tr("Look for a typing error; `stocktide stock get` lists its locations."),
             Exit.NOT_FOUND,
         )
+    _print_book(sku, moment, book)
+    _print_offer(offer)
+    return Exit.OK
+
+
+def _print_book(sku: str, moment: str | None, book: Mapping[str, Any]) -> None:
     print_table(
-        f"{sku}: what the ledger had booked{f' by {moment}' if moment else ''}",
+        tr(
+            "{sku}: what the ledger had booked{by}",
+            sku=sku,
+            by=tr(" by {moment}", moment=moment) if moment else "",
+        ),
         ("location", "bucket", "because of", "units", "movements"),
         [
-            (level["location"], t["bucket"],
-             t["type"] + (" restated" if t["restates"] else ""), t["quantity"], t["movements"])
+            (level["location"], word(t["bucket"]),
+             f"{word(t['type'])}{tr(' restated') if t['restates'] else ''}", t["quantity"],
+             t["movements"])
             for level in book["levels"] for t in level["terms"]
         ],
     )  # fmt: skip
     for level in book["levels"]:
         if not level["is_complete"]:
-            say(f"{level['location']}: months that are closed hold some that was recorded later.")
-    _print_offer(offer)
-    return Exit.OK
+            say(
+                tr(
+                    "{location}: months that are closed hold some that was recorded later.",
+                    location=level["location"],
+                )
+            )
 
 
 def _books(sku: str, moment: str) -> Mapping[str, Any]:
@@ -111,20 +132,29 @@ def moment_of(told: str) -> str:
         return datetime.fromisoformat(told).astimezone().isoformat()
     except ValueError as error:
         raise CommandError(
-            f"{told!r} is no moment.", "Write it as 2026-03-01T12:00:00+01:00.", Exit.USAGE
+            tr("{told!r} is no moment.", told=told),
+            tr("Write it as 2026-03-01T12:00:00+01:00."),
+            Exit.USAGE,
         ) from error
 
 
 def _print_offer(offer: Mapping[str, Any]) -> None:
     for channel, one in offer["channels"].items():
         print_table(
-            f"{channel}: {one['available_to_sell']} available to sell",
+            tr(
+                "{channel}: {available_to_sell} available to sell",
+                channel=channel,
+                available_to_sell=one["available_to_sell"],
+            ),
             ("term", "units", "policy"),
-            [(name, value, _winner(one["policies"], name)) for name, value in one["terms"].items()],
+            [
+                (word(name), value, _winner(one["policies"], name))
+                for name, value in one["terms"].items()
+            ],
         )
         columns = ("free", "buffer", "short", "hindrance", "offered")
         print_table(
-            "offered by",
+            tr("offered by"),
             ("location", *columns, "policies"),
             [
                 (name, *(place[column] for column in columns), _contests(place["policies"]))
@@ -139,11 +169,11 @@ def _print_parts(channel: str, parts: Sequence[Mapping[str, Any]]) -> None:
     columns = ("free", "buffer", "hindrance", "offered", "spare", "enough_for")
     if parts:
         print_table(
-            f"{channel}: made of",
+            tr("{channel}: made of", channel=channel),
             ("location", "part", "each", *columns, "binds"),
             [
                 (name, part["sku"], part["quantity"], *(place[column] for column in columns),
-                 "yes" if place["enough_for"] == _fewest(parts, name) else "")
+                 tr("yes") if place["enough_for"] == _fewest(parts, name) else "")
                 for name in parts[0]["locations"]
                 for part in parts
                 for place in (part["locations"][name],)
@@ -161,15 +191,16 @@ def _winner(policies: Mapping[str, Any], term: str) -> str | None:
     if found is None:
         return None
     lost = ", ".join(policy["policy_id"] for policy in found["lost"])
-    return f"{found['won']['policy_id']}{f' over {lost}' if lost else ''}"
+    won = str(found["won"]["policy_id"])
+    return tr("{won} over {lost}", won=won, lost=lost) if lost else won
 
 
 def _contests(policies: Mapping[str, Any]) -> str:
-    return ", ".join(f"{term}: {_winner(policies, term)}" for term in policies)
+    return ", ".join(f"{word(term)}: {_winner(policies, term)}" for term in policies)
 
 
 def rebuild_view() -> Exit:
     """Ask for it; readers are answered from the database meanwhile."""
     ask(here(), AVAILABILITY, "/v1/view/rebuild", method="POST")
-    say("Asked for; `stocktide status` shows when availability is ready again.")
+    say(tr("Asked for; `stocktide status` shows when availability is ready again."))
     return Exit.OK

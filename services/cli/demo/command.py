@@ -15,6 +15,7 @@ from services.cli.exits import CommandError, Exit
 from services.cli.servers import infrastructure_for, refuse_second
 from services.cli.spawning import Nursery
 from services.cli.state import DEMO_FOLDER, LOGS_FOLDER
+from services.cli.texts import tr
 from shared.runtime.infrastructure import described, started, wipe
 from shared.runtime.settings import StackSettings
 
@@ -38,10 +39,16 @@ def require_ours(settings: StackSettings, database: str | None) -> None:
     if database is None or (name is not None and database != name):
         variables = ", ".join(f"STOCKTIDE_{one.upper()}" for one in given)
         raise CommandError(
-            f"{variables} name servers that this command did not start, and it would delete what "
-            "Stocktide keeps there.",
-            f"Unset them to have servers of its own, or say which database may be used up: "
-            f"--database {name or 'NAME'}.",
+            tr(
+                "{variables} name servers that this command did not start, and it would delete "
+                "what Stocktide keeps there.",
+                variables=variables,
+            ),
+            tr(
+                "Unset them to have servers of its own, or say which database may be used up: "
+                "--database {value}.",
+                value=name or "NAME",
+            ),
             Exit.REFUSED,
         )
 
@@ -70,7 +77,9 @@ def run_demo(
     prepare = _source(source)
     if not keeping.read(folder).is_open and keep:
         raise CommandError(
-            f"There is no run in {folder} to go on with.", "Leave --keep out.", Exit.REFUSED
+            tr("There is no run in {folder} to go on with.", folder=folder),
+            tr("Leave --keep out."),
+            Exit.REFUSED,
         )
     if not keep:
         wipe(folder)
@@ -81,7 +90,7 @@ def run_demo(
     with ThreadPoolExecutor(1) as loader, Nursery(folder / LOGS_FOLDER) as nursery:
         loading = loader.submit(prepare)
         with started(infrastructure, say) as addresses:
-            say(f"Servers: {described(infrastructure.providers)}.")
+            say(tr("Servers: {providers}.", providers=described(infrastructure.providers)))
             scenario, usual_speed = loading.result()
             for line in scenario.notes:
                 say(line)
@@ -104,11 +113,14 @@ def _source(source: tuple[str, str] | None) -> Callable[[], Prepared]:
     path = Path(file)
     if name != online_retail.SOURCE:
         raise CommandError(
-            f"There is no source {name!r}.", f"Write --source {online_retail.SOURCE} FILE.",
+            tr("There is no source {name!r}.", name=name),
+            tr("Write --source {source} FILE.", source=online_retail.SOURCE),
             Exit.USAGE,
-        )  # fmt: skip
+        )
     if not path.is_file():
-        raise CommandError(f"There is no file {file}.", "Name the file to replay.", Exit.USAGE)
+        raise CommandError(
+            tr("There is no file {file}.", file=file), tr("Name the file to replay."), Exit.USAGE
+        )
     return lambda: _read_invoices(path)
 
 

@@ -25,6 +25,7 @@ from services.cli.demo.shelves import Shelves
 from services.cli.demo.warehouse import Warehouse
 from services.cli.demo.watch import Watch
 from services.cli.exits import Exit
+from services.cli.texts import tr
 from shared.runtime.clock import Clock
 from shared.runtime.infrastructure.interface import Providers
 from shared.runtime.waiting import wait_for_event
@@ -113,7 +114,7 @@ class Course:
 
     async def conclude(self) -> Exit:
         """Wait until everything is quiet, check, report; the status says whether all holds."""
-        say("The replay has ended; waiting until everything is quiet.")
+        say(tr("The replay has ended; waiting until everything is quiet."))
         await self._hear_orders()
         await self.warehouse.stop(PARCELS_SECONDS)
         waiting = await self.quiet.wait(QUIET_SECONDS)
@@ -136,7 +137,7 @@ class Course:
             say(line)
         if self.options.report is not None:
             write_report(self.options.report, report)
-            say(f"Report: {self.options.report}")
+            say(tr("Report: {report}", report=self.options.report))
         return Exit.OK if report.all_hold else Exit.FAILED
 
     async def _hear_orders(self) -> None:

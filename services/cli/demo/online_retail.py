@@ -17,6 +17,7 @@ from pathlib import Path
 
 from services.cli.demo.sales import Article
 from services.cli.exits import CommandError, Exit
+from services.cli.texts import tr
 
 SOURCE = "online-retail"
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "CustomerID")
@@ -107,8 +108,11 @@ def load(path: Path) -> Retail:
 
 def _unreadable(path: Path, why: str) -> CommandError:
     return CommandError(
-        f"{path} cannot be read as the Online Retail file: {why}.",
-        f"It is a CSV (.csv, .csv.gz) or .xlsx with the columns {', '.join(COLUMNS)}, …",
+        tr("{path} cannot be read as the Online Retail file: {why}.", path=path, why=why),
+        tr(
+            "It is a CSV (.csv, .csv.gz) or .xlsx with the columns {join}, …",
+            join=", ".join(COLUMNS),
+        ),
         Exit.USAGE,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.exits import CommandError, Exit
+from services.cli.texts import tr
 
 DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h)?$")
 SECONDS = {"s": 1, "m": 60, "h": 3600, None: 1}
@@ -28,7 +29,9 @@ def seconds_of(duration: str) -> float:
     seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
         raise CommandError(
-            f"--for {duration!r} is no length of time.", "Write 60s, 5m or 1h.", Exit.USAGE
+            tr("--for {duration!r} is no length of time.", duration=duration),
+            tr("Write 60s, 5m or 1h."),
+            Exit.USAGE,
         )
     return seconds
 
@@ -43,8 +46,12 @@ def require_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise CommandError(
-            f"The report cannot be written to {path}: {error.strerror}.",
-            "Name another file with --report.",
+            tr(
+                "The report cannot be written to {path}: {strerror}.",
+                path=path,
+                strerror=error.strerror,
+            ),
+            tr("Name another file with --report."),
             Exit.USAGE,
         ) from error
 
@@ -53,5 +60,7 @@ def require_speed(speed: float) -> None:
     """Raises CommandError for a speed that no replay could have."""
     if not 0 < speed <= 10_000_000:
         raise CommandError(
-            f"--speed {speed} makes no sense.", "Write a number such as 40000.", Exit.USAGE
+            tr("--speed {speed} makes no sense.", speed=speed),
+            tr("Write a number such as 40000."),
+            Exit.USAGE,
         )

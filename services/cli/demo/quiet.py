@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from services.cli.demo.kafka_reading import partitions_of
 from services.cli.demo.repository import resting
 from services.cli.exits import CommandError
+from services.cli.texts import tr
 from shared.postgres.connecting import Connection
 from shared.runtime.clock import Clock
 
@@ -64,6 +65,6 @@ def require_quiet(waiting: dict[str, int], what: str) -> None:
     if waiting:
         told = ", ".join(f"{name} {count}" for name, count in waiting.items())
         raise CommandError(
-            f"{what} did not come to rest: {told} still waiting.",
-            "Read the logs with `stocktide logs`; a busy machine may need another try.",
+            tr("{what} did not come to rest: {told} still waiting.", what=what, told=told),
+            tr("Read the logs with `stocktide logs`; a busy machine may need another try."),
         )

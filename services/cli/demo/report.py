@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.cli.demo.checker import Verdict
 from services.cli.demo.propagation import Latencies
+from services.cli.texts import tr
 
 CAUSES_SHOWN = 20
 
@@ -62,9 +63,9 @@ def write_report(path: Path, report: Report) -> None:
 
 
 def _oversold(causes: Sequence[str]) -> list[str]:
-    lines = [f"  oversold: {cause}" for cause in causes[:CAUSES_SHOWN]]
-    if more := len(causes) - CAUSES_SHOWN:
-        lines += [f"  … and {more} more, in the report"] if more > 0 else []
+    lines = [tr("  oversold: {cause}", cause=cause) for cause in causes[:CAUSES_SHOWN]]
+    if (more := len(causes) - CAUSES_SHOWN) > 0:
+        lines.append(tr("  … and {more} more, in the report", more=more))
     return lines
 
 
@@ -73,18 +74,42 @@ def summary(report: Report, verdicts: Sequence[Verdict]) -> list[str]:
     told = report.propagation_ms
     told_items = ", ".join(f"{name} {n}" for name, n in report.publications.items())
     lines = [
-        f"{report.sales} store sales in {report.seconds:.1f} s, {report.movements} movements "
-        f"posted, {report.openings} openings before them.",
-        f"Published: {told_items}. Propagation p50 {told['p50']} ms, p99 {told['p99']} ms, "
-        f"max {told['max']} ms.",
-        f"{report.orders} orders of {report.ordered_units} units, {report.refused_orders} refused "
-        f"by the shops as sold out, {report.returns} returns; {report.short_picks} picks found too "
-        f"little, {report.short_lines} lines are short.",
-        f"{report.sold_out_listings} listings sold out, {report.lost_units} units asked for in "
-        f"vain at tills, {report.oversold_units} oversold in shops, {report.parked} parked.",
+        tr(
+            "{sales} store sales in {seconds:.1f} s, {movements} movements posted, {openings} "
+            "openings before them.",
+            sales=report.sales,
+            seconds=report.seconds,
+            movements=report.movements,
+            openings=report.openings,
+        ),
+        tr(
+            "Published: {items}. Propagation p50 {p50} ms, p99 {p99} ms, max {max} ms.",
+            items=told_items,
+            **told,
+        ),
+        tr(
+            "{orders} orders of {units} units, {refused} refused by the shops as sold out, "
+            "{returns} returns; {short_picks} picks found too little, {short_lines} lines are "
+            "short.",
+            orders=report.orders,
+            units=report.ordered_units,
+            refused=report.refused_orders,
+            returns=report.returns,
+            short_picks=report.short_picks,
+            short_lines=report.short_lines,
+        ),
+        tr(
+            "{sold_out} listings sold out, {lost} units asked for in vain at tills, {oversold} "
+            "oversold in shops, {parked} parked.",
+            sold_out=report.sold_out_listings,
+            lost=report.lost_units,
+            oversold=report.oversold_units,
+            parked=report.parked,
+        ),
         *_oversold(report.oversold_causes),
     ]
     for verdict in verdicts:
-        lines.append(f"  {'holds ' if verdict.holds else 'BROKEN'}  {verdict.name}")
+        fate = tr("holds") if verdict.holds else tr("BROKEN")
+        lines.append(f"  {fate:6}  {verdict.name}")
         lines += [f"            {one}" for one in verdict.evidence]
     return lines

@@ -31,6 +31,7 @@ from services.cli.exits import Exit
 from services.cli.registry import SERVICES
 from services.cli.spawning import Spawn, start_alone
 from services.cli.stack import Plan, Stack, brought_up
+from services.cli.texts import tr
 from shared.kafka.producing import open_producer
 from shared.postgres.connecting import Connection
 from shared.runtime.clock import SystemClock, new_id
@@ -86,7 +87,13 @@ class Demo:
             course = await self._open(scenario, progress, shops, stack, resources)
             say(block(stack))
             if "mirakl" in shops:
-                say(f"The marketplace's clock runs {MARKETPLACE_SPEED:.0f} times as fast as usual.")
+                say(
+                    tr(
+                        "The marketplace's clock runs {marketplace_speed:.0f} times as fast as "
+                        "usual.",
+                        marketplace_speed=MARKETPLACE_SPEED,
+                    )
+                )
             # Only now: until here Ctrl-C ends everything at once, from here on it ends the replay.
             await course.replay_until(closing_on_signals())
             return await course.conclude()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.cli.exits import CommandError, Exit
+from services.cli.texts import tr
 
 if TYPE_CHECKING:
     from pyarrow import Table
@@ -64,9 +65,11 @@ def package_folder() -> Path:
     spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise CommandError(
-            f"The demo's sales ({SOURCE}) are not installed.",
-            "Install them into this environment: `uv pip install 'stocktide[demo]'`, or use "
-            "`make demo`.",
+            tr("The demo's sales ({source}) are not installed.", source=SOURCE),
+            tr(
+                "Install them into this environment: `uv pip install 'stocktide[demo]'`, or "
+                "use `make demo`."
+            ),
             Exit.FAILED,
         )
     return Path(next(iter(spec.submodule_search_locations))) / "data"
@@ -82,8 +85,12 @@ def load(folder: Path, *, stores_max: int = STORES_MAX, products_max: int = PROD
         sales = parquet.read_table(folder / "transactions.parquet", columns=SALES_COLUMNS)
     except (OSError, ArrowException, KeyError) as error:
         raise CommandError(
-            f"The demo's sales cannot be read from {folder}: {error}.",
-            f"Install {SOURCE} again.",
+            tr(
+                "The demo's sales cannot be read from {folder}: {error}.",
+                folder=folder,
+                error=error,
+            ),
+            tr("Install {source} again.", source=SOURCE),
         ) from error
     return select(sales, products, stores_max=stores_max, products_max=products_max)
 

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from services.cli.demo.propagation import Latencies
+from services.cli.texts import tr
 
 LINE_SECONDS = 5.0
 LOWEST_SHOWN = 8
@@ -76,41 +77,50 @@ def line_of(picture: Picture) -> str:
         f"{name} p50 {one.p50 or 0:.0f} ms p99 {one.p99 or 0:.0f} ms"
         for name, one in picture.latencies.items()
     )
-    return (
-        f"{picture.seconds:5.0f} s  {picture.sales} sales ({picture.sales_per_second:.0f}/s), "
-        f"{sum(picture.bought.values())} orders ({picture.refused} refused), "
-        f"{picture.sent_units} units sent, {picture.returns} returns, "
-        f"published {published}, {times}, {picture.sold_out} sold out, "
-        f"{picture.short_lines} short, {picture.parked} parked, {picture.oversold_units} oversold"
-    )
+    return tr(
+        "{seconds:5.0f} s  {sales} sales ({rate:.0f}/s), {orders} orders ({refused} refused), "
+        "{sent} units sent, {returns} returns, published {published}, {times}, "
+        "{sold_out} sold out, {short} short, {parked} parked, {oversold} oversold",
+        seconds=picture.seconds, sales=picture.sales, rate=picture.sales_per_second,
+        orders=sum(picture.bought.values()), refused=picture.refused, sent=picture.sent_units,
+        returns=picture.returns, published=published, times=times, sold_out=picture.sold_out,
+        short=picture.short_lines, parked=picture.parked, oversold=picture.oversold_units,
+    )  # fmt: skip
 
 
 def _drawn(picture: Picture) -> Group:
-    main = Table(title=f"Stocktide demo · {picture.seconds:.0f} s", title_justify="left")
-    for name in ("", "so far", "per second"):
+    main = Table(
+        title=tr("Stocktide demo · {seconds:.0f} s", seconds=picture.seconds), title_justify="left"
+    )
+    for name in ("", tr("so far"), tr("per second")):
         main.add_column(name, justify="left" if not name else "right")
-    main.add_row("store sales", str(picture.sales), f"{picture.sales_per_second:.0f}")
+    main.add_row(tr("store sales"), str(picture.sales), f"{picture.sales_per_second:.0f}")
     for channel, count in picture.bought.items():
-        main.add_row(f"ordered at {channel}", str(count), "")
+        main.add_row(tr("ordered at {channel}", channel=channel), str(count), "")
     for channel, count in picture.published.items():
-        main.add_row(f"told to {channel}", str(count), f"{picture.published_per_second:.0f}")
-    main.add_row("movements in the log", str(picture.movements), "")
-    main.add_row("units asked for in vain", str(picture.lost_units), "")
-    main.add_row("listings sold out", str(picture.sold_out), "")
-    main.add_row("orders refused as sold out", str(picture.refused), "")
-    main.add_row("units sent", str(picture.sent_units), "")
-    main.add_row("returns graded", str(picture.returns), "")
-    main.add_row("short lines", str(picture.short_lines), "")
-    main.add_row("parked messages", str(picture.parked), "")
-    main.add_row("oversold units", str(picture.oversold_units), "")
-    times = Table(title="from the event to the shop", title_justify="left")
-    for name in ("channel", "p50 ms", "p99 ms", "max ms"):
-        times.add_column(name, justify="left" if name == "channel" else "right")
+        main.add_row(
+            tr("told to {channel}", channel=channel),
+            str(count),
+            f"{picture.published_per_second:.0f}",
+        )
+    main.add_row(tr("movements in the log"), str(picture.movements), "")
+    main.add_row(tr("units asked for in vain"), str(picture.lost_units), "")
+    main.add_row(tr("listings sold out"), str(picture.sold_out), "")
+    main.add_row(tr("orders refused as sold out"), str(picture.refused), "")
+    main.add_row(tr("units sent"), str(picture.sent_units), "")
+    main.add_row(tr("returns graded"), str(picture.returns), "")
+    main.add_row(tr("short lines"), str(picture.short_lines), "")
+    main.add_row(tr("parked messages"), str(picture.parked), "")
+    main.add_row(tr("oversold units"), str(picture.oversold_units), "")
+    times = Table(title=tr("from the event to the shop"), title_justify="left")
+    times.add_column(tr("channel"))
+    for name in ("p50 ms", "p99 ms", "max ms"):
+        times.add_column(name, justify="right")
     for channel, one in picture.latencies.items():
         times.add_row(channel, *(f"{x:.0f}" if x else "–" for x in (one.p50, one.p99, one.max)))
-    low = Table(title="lowest stocks", title_justify="left")
-    low.add_column("SKU")
-    low.add_column("left to sell", justify="right")
+    low = Table(title=tr("lowest stocks"), title_justify="left")
+    low.add_column(tr("SKU"))
+    low.add_column(tr("left to sell"), justify="right")
     for sku, left in picture.lowest:
         low.add_row(sku, str(left))
     return Group(main, times, low)
