@@ -21,6 +21,7 @@ from services.ledger.handlers.releasing import Releasing
 from services.ledger.handlers.republishing import Republishing
 from services.ledger.handlers.silencing import Silencing
 from services.ledger.handlers.timing import DatabaseClock
+from services.ledger.repository import overdue
 from services.ledger.repository.measuring import oversold_units
 from services.ledger.repository.observations import counter_of
 from services.ledger.repository.parking import PARKING
@@ -139,7 +140,7 @@ def _add_background(
     )  # fmt: skip
     gauges = (
         (PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count), (OVERSOLD_UNITS, oversold_units),
-        *_gauges_of_sources(settings),
+        *_gauges_of_sources(settings), *_gauges_of_holds(settings),
     )  # fmt: skip
     listening = Listening(handler, pool, process.closing, keep_days=settings.keep_observations_days)
     process.add("listen", listening.run)
@@ -188,6 +189,14 @@ def _gauges_of_sources(settings: LedgerSettings) -> list[tuple[Gauge, Read]]:
     ]
 
 
+def _gauges_of_holds(settings: LedgerSettings) -> list[tuple[Gauge, Read]]:
+    allowed, clock = settings.overdue_after, SystemClock()
+    return [
+        (metrics.OVERDUE_HOLDS.labels(kind), overdue.counter_of(kind, allowed, clock.now))
+        for kind in allowed
+    ]
+
+
 def is_caught_up(own_partitions: set[int], lags: Sequence[int]) -> bool:
     """May this worker say who is silent? The first one may, when it has read what was said."""
     return 0 in own_partitions and bool(lags) and sum(lags) < CAUGHT_UP_LAG
@@ -212,8 +221,9 @@ async def build_api(process: Process) -> None:
     )  # fmt: skip
     held_by = DatabaseClock(pool, clock, process.closing)
     holding = Holding(
-        pool, held_by, process.closing, woken=_nothing, ttl_seconds=settings.hold_seconds
-    )
+        pool, held_by, process.closing, woken=_nothing, ttl_seconds=settings.hold_seconds,
+        overdue_after=settings.overdue_after,
+    )  # fmt: skip
     process.add("hold", holding.run)
     process.add("clock", held_by.run)
     application = api.create(

@@ -34,6 +34,12 @@ SILENCES = Gauge(
     "Sources that are silent beyond their limit, once a location; told by one worker, 0 by its "
     "others.",
 )
+OVERDUE_HOLDS = Gauge(
+    "stocktide_overdue_holds",
+    "Holds that have been open for longer than their kind allows; told by one worker, 0 by its "
+    "others.",
+    ["purpose"],
+)
 BATCH_SECONDS = MESSAGE_HANDLING_SECONDS.labels(SERVICE, "batch", "applied")
 BATCH_SIZE = BATCH_MESSAGES.labels(SERVICE)
 PARKED = PARKED_TOTAL

@@ -1,10 +1,12 @@
 """Settings of the ledger: `STOCKTIDE_LEDGER_…` or the table `[ledger]`."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.contracts.holds import Purpose
 from shared.runtime.settings import Settings
 
 
@@ -26,6 +28,13 @@ class LedgerSettings(Settings):
     hold_seconds: float = Field(
         900.0, gt=0, le=31_536_000, description="how long a hold lasts that doesn't say"
     )
+    overdue_hours: dict[Purpose, float] = Field(
+        {
+            Purpose.CART: 2.0, Purpose.ORDER: 48.0, Purpose.IN_STORE: 96.0,
+            Purpose.TRANSFER: 336.0, Purpose.RING_FENCE: 4320.0, Purpose.RECALL: 2160.0,
+        },
+        description="age in hours from which an open hold is reported, by kind; others never are",
+    )  # fmt: skip
     unmatched_hours: float = Field(
         24.0, gt=0, description="how long an observation may wait for the fact that it tells"
     )
@@ -41,3 +50,8 @@ class LedgerSettings(Settings):
     keep_months: int = Field(
         0, ge=0, description="months of movements kept beside the present one; 0: all of them"
     )
+
+    @property
+    def overdue_after(self) -> dict[str, timedelta]:
+        """How long each kind of hold may be open."""
+        return {kind.value: timedelta(hours=hours) for kind, hours in self.overdue_hours.items()}

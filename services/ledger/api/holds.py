@@ -45,6 +45,7 @@ def holds_router(holding: Holding) -> APIRouter:
     router = APIRouter(responses=PROBLEMS)
     _reserves(router, holding)
     _reads(router, holding)
+    _warns(router, holding)
     _changes(router, holding)
     _confirms(router, holding)
     return router
@@ -94,18 +95,37 @@ def _reserves(router: APIRouter, holding: Holding) -> None:
 def _reads(router: APIRouter, holding: Holding) -> None:
     @router.get(HOLDS)
     async def holds(
-        location: Annotated[LocationId, Query()],
+        location: Annotated[LocationId | None, Query()] = None,
         sku: Annotated[Sku | None, Query()] = None,
         after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+        overdue: bool = False,  # noqa: FBT001, FBT002  (a query parameter, never positional)
     ) -> Response:
-        """What is held at a location, in order of arrival; go on after the last `hold_no`."""
+        """What is held at a location, or `overdue` at any, in order of arrival; go on after the
+        last `hold_no`.
+        """
 
         async def listed() -> Response:
-            told = {"holds": await holding.open_at(location, sku, after)}
-            return Response(to_json(told), media_type=JSON)
+            if overdue:
+                found = await holding.overdue(location, after)
+            elif location is not None:
+                found = await holding.open_at(location, sku, after)
+            else:
+                return _invalid("name the location, or ask for what is overdue")
+            return Response(to_json({"holds": found}), media_type=JSON)
 
         return await _available(listed)
 
+    @router.get("/v1/holds/{hold_id}")
+    async def read(hold_id: HoldId) -> Response:
+        """A hold as it stands."""
+
+        async def found() -> Response:
+            return _found(await holding.read(hold_id), hold_id)
+
+        return await _available(found)
+
+
+def _warns(router: APIRouter, holding: Holding) -> None:
     @router.get("/v1/tills/{location}/{sku}")
     async def till(
         location: LocationId, sku: Sku, quantity: Annotated[int, Query(ge=1, le=QUANTITY_MAX)] = 1
@@ -119,15 +139,6 @@ def _reads(router: APIRouter, holding: Holding) -> None:
             return Response(to_json(told), media_type=JSON)
 
         return await _available(looked)
-
-    @router.get("/v1/holds/{hold_id}")
-    async def read(hold_id: HoldId) -> Response:
-        """A hold as it stands."""
-
-        async def found() -> Response:
-            return _found(await holding.read(hold_id), hold_id)
-
-        return await _available(found)
 
 
 def _changes(router: APIRouter, holding: Holding) -> None:

@@ -16,6 +16,7 @@ from services.ledger.handlers.collecting import Collector, retried
 from services.ledger.handlers.reserving import Answer, Conflict, Reserving, outcome_of
 from services.ledger.handlers.settling import NotHeldError
 from services.ledger.repository import explaining, holds
+from services.ledger.repository.overdue import Allowed, overdue_holds
 from shared.contracts.holds import (
     Beneficiary,
     Confirm,
@@ -56,7 +57,9 @@ class EndedError(Exception):
 
 
 class Holding:
-    """The ledger's holds. `ttl_seconds` is how long those last that end and don't say when."""
+    """The ledger's holds. `ttl_seconds` is how long those last that end and don't say when; what is
+    open for longer than its kind's `overdue_after` is overdue.
+    """
 
     def __init__(
         self,
@@ -66,11 +69,13 @@ class Holding:
         *,
         woken: Callable[[], None],
         ttl_seconds: float,
+        overdue_after: Allowed,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._woken = woken
         self._ttl_seconds = ttl_seconds
+        self._overdue_after = overdue_after
         reserving = Reserving(pool, clock, woken=woken)
         self._collector: Collector[Reserve, Answer] = Collector(reserving.reserve, closing)
         self._hours = OpeningHours(pool)
@@ -106,6 +111,14 @@ class Holding:
         now = self._clock.now()
         async with self._pool.acquire(timeout=5) as connection:
             return await holds.open_at(connection, location, sku, now, after, OPEN_AT_MAX)
+
+    async def overdue(self, location: str | None, after: int) -> list[dict[str, object]]:
+        """What has been held for longer than its kind allows, the oldest first."""
+        now = self._clock.now()
+        async with self._pool.acquire(timeout=5) as connection:
+            return await overdue_holds(
+                connection, self._overdue_after, now, after, location, OPEN_AT_MAX
+            )
 
     async def at_till(self, location: str, sku: str, quantity: int) -> dict[str, object] | None:
         """What a till must know before it sells `quantity` units: how many are nobody's, and whose

@@ -14,6 +14,7 @@ from services.ledger.handlers.expiring import Expiring
 from services.ledger.handlers.holding import Holding
 from services.ledger.handlers.reserving import Conflict
 from services.ledger.repository.publishing import LedgerStates
+from services.ledger.settings import LedgerSettings
 from shared.contracts.holds import Hold, HoldLine, HoldRequest, Purpose
 from shared.contracts.topics import REFERENCE_DATA
 from shared.telemetry.health import Health
@@ -125,7 +126,14 @@ def reasons(hold: Hold) -> list[tuple[str, int, int] | None]:
 async def open_counter(ledger: LedgerBench) -> AsyncIterator[Counter]:
     """A counter over a ledger, with one process's collector running."""
     closing = asyncio.Event()
-    holding = Holding(ledger.pool, ledger.clock, closing, woken=lambda: None, ttl_seconds=900.0)
+    holding = Holding(
+        ledger.pool,
+        ledger.clock,
+        closing,
+        woken=lambda: None,
+        ttl_seconds=900.0,
+        overdue_after=LedgerSettings().overdue_after,
+    )
     expiring = Expiring(ledger.pool, ledger.clock, closing, woken=lambda: None)
     running = asyncio.create_task(holding.run())
     try:

@@ -36,11 +36,11 @@ where coalesce(i.units, 0) + coalesce(o.units, 0) <> 0 limit 5
 """
 CLAIMS = """
 select 'line ' || order_id || '|' || line_id as what,
-       greatest(0, wanted - shipped) as should,
+       greatest(0, wanted - shipped - picked - in_parts) as should,
        unsourced + dated + coalesce((select sum(quantity) from ledger.allocations a
                              where a.order_line_id = o.order_line_id), 0) as does
 from ledger.order_lines o
-where greatest(0, wanted - shipped) <> unsourced + dated + coalesce(
+where greatest(0, wanted - shipped - picked - in_parts) <> unsourced + dated + coalesce(
     (select sum(quantity) from ledger.allocations a where a.order_line_id = o.order_line_id), 0)
 union all
 select 'level ' || level_id, coalesce(sum(a.quantity), 0), l.allocated
