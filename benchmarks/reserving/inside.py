@@ -30,7 +30,7 @@ async def run(name: str, sku: str, callers: int, seconds: float) -> Outcome:
     dsn, closing = os.environ["STOCKTIDE_POSTGRES"], asyncio.Event()
     pool = await open_pool(dsn, application="stocktide-ledger-api", size_max=8)
     clock = DatabaseClock(pool, SystemClock(), closing)
-    holding = Holding(pool, clock, closing, woken=lambda: None, ttl_seconds=900.0)
+    holding = Holding(pool, clock, closing, woken=lambda: None, overdue_after={}, ttl_seconds=900.0)
     tasks = [asyncio.create_task(work()) for work in (clock.run, holding.run)]
     start = time.perf_counter()
     counts_from, until = start + WARM_UP_SECONDS, start + WARM_UP_SECONDS + seconds

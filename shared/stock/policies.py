@@ -27,6 +27,7 @@ class Term(StrEnum):
     SHARE_PERMILLE = "share_permille"
     MAX_LISTED = "max_listed"
     END_WHEN = "end_when"
+    ORDER_LIMIT = "order_limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,36 +12,24 @@ from typing import NamedTuple
 
 from services.ledger.domain.fences import NOBODY, TAKING, Fence, Use, Whom, left_at, open_to, use
 from services.ledger.domain.kit_holds import by_location, exploded, made_of_parts
+from services.ledger.domain.offers import (
+    NO_STAND,
+    LevelId,
+    Offer,
+    Stand,
+    Taken,
+    best,
+    bound,
+    split,
+)
 from services.ledger.domain.refusals import PRECEDENCE, Refusal, RefusalReason
 from services.ledger.domain.terms import MadeOf, PlaceTerms, SkuFacts, TermBook, Terms
 
-LevelId = int
+# What an order's limit binds: units that a customer gets.
+LIMITED = frozenset({"cart", "order", "in_store"})
 # A recall takes whatever lies anywhere: no buffer keeps a unit from it, and no closure.
 UNBOUND = frozenset({"recall"})
 FREELY = PlaceTerms(0)
-
-
-class Stand(NamedTuple):
-    """One level as last seen; signed base units."""
-
-    level_id: LevelId
-    version: int
-    sellable: int
-    reserved: int
-    allocated: int
-
-    @property
-    def free(self) -> int:
-        return self.sellable - self.reserved - self.allocated
-
-    @property
-    def short(self) -> int:
-        """Holds that the location can't serve itself."""
-        return min(self.reserved + self.allocated, max(0, -self.free))
-
-
-# A kit has no level where none has ever stood made up.
-NO_STAND = Stand(-1, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +74,6 @@ class Reserve(NamedTuple):
     whom: Whom = NOBODY  # whose fences it may take from
     until: datetime | None = None
     takes_what_there_is: bool = False
-
-
-class Taken(NamedTuple):
-    """Units held at one level."""
-
-    level_id: LevelId
-    location: str
-    quantity: int
 
 
 class LineOutcome(NamedTuple):
@@ -155,18 +135,25 @@ def decide(
     """Decide one request on the stocks as seen, of which `taken` is gone already."""
     wishes = request.wishes
     if len(wishes) == 1:
-        line = _decide_line(request, wishes[0], stocks, terms, taken, now)
+        line = _decide_line(request, wishes[0], stocks, terms, taken, now, 0)
         return Outcome((line,), request.until)
     # A line that may be served at few places goes first, so that another doesn't take its units.
     order = sorted(range(len(wishes)), key=lambda place: len(wishes[place].locations) or 10**6)
     lines: dict[int, LineOutcome] = {}
     left = taken
     for place in order:
-        line = _decide_line(request, wishes[place], stocks, terms, left, now)
+        before = _held(wishes[place].sku, wishes, lines)
+        line = _decide_line(request, wishes[place], stocks, terms, left, now, before)
         left = evolve(left, Outcome((line,)))
         lines[place] = line
     decided = Outcome(tuple(lines[place] for place in range(len(wishes))), request.until)
     return decided if decided.is_whole or request.takes_what_there_is else _refuse(request, decided)
+
+
+def _held(sku: str, wishes: Sequence[Wish], lines: Mapping[int, LineOutcome]) -> int:
+    """Units of a SKU that the lines so far hold, a kit counted as one."""
+    of_sku = [line for place, line in lines.items() if wishes[place].sku == sku]
+    return sum(units for line in of_sku for units in line.in_kits().values())
 
 
 def evolve(taken: Mapping[LevelId, int], outcome: Outcome) -> dict[LevelId, int]:
@@ -192,16 +179,6 @@ def _refuse(request: Reserve, decided: Outcome) -> Outcome:
     return Outcome(tuple(lines), request.until)
 
 
-class _Offer(NamedTuple):
-    """What a place has for a line; a channel's own till isn't bound by the channel's pool."""
-
-    stand: Stand
-    location: str
-    quantity: int
-    is_own_till: bool
-    own: int  # of the quantity, what is no kit that has still to be put together
-
-
 def _decide_line(
     request: Reserve,
     wish: Wish,
@@ -209,6 +186,7 @@ def _decide_line(
     book: TermBook,
     taken: Mapping[LevelId, int],
     now: datetime,
+    before: int,
 ) -> LineOutcome:
     stock = stocks.get(wish.sku)
     if stock is None:
@@ -216,6 +194,31 @@ def _decide_line(
     terms = _terms_of(request, wish, stock, book, now)
     if terms.refusal is not None:
         return _nothing(terms.refusal, wish)
+    limit = terms.order_limit
+    if limit is None or before + wish.quantity <= limit or request.purpose not in LIMITED:
+        return _decide_under(terms, request, wish, stock, stocks, book, taken, now)
+    allowed = wish._replace(quantity=max(0, limit - before))
+    if not allowed.quantity:
+        return _nothing(RefusalReason.EXCEEDS_ORDER_LIMIT, wish)
+    line = _decide_under(terms, request, allowed, stock, stocks, book, taken, now)
+    held = sum(line.in_kits().values()) or (line.refusal.possible if line.refusal else 0)
+    if request.takes_what_there_is:
+        missing = wish.quantity - held
+        refusal = Refusal(RefusalReason.EXCEEDS_ORDER_LIMIT, missing, held)
+        return line._replace(refusal=refusal)
+    return LineOutcome((), Refusal(RefusalReason.EXCEEDS_ORDER_LIMIT, wish.quantity, held))
+
+
+def _decide_under(
+    terms: Terms,
+    request: Reserve,
+    wish: Wish,
+    stock: SkuStock,
+    stocks: Mapping[str, SkuStock],
+    book: TermBook,
+    taken: Mapping[LevelId, int],
+    now: datetime,
+) -> LineOutcome:
     places = wish.locations or terms.places
     made_of = made_of_at(request, stock, now)
     around = (*places, *terms.places) if made_of else ()
@@ -223,7 +226,7 @@ def _decide_line(
     fences = _open_for(request, stock, taken, now) if stock.fences else ()
     fenced = left_at(fences)
     hindrances: list[RefusalReason] = []
-    offers: list[_Offer] = []
+    offers: list[Offer] = []
     for location in places:
         place = terms.places.get(location)
         if place is None:
@@ -236,7 +239,7 @@ def _decide_line(
             own = fenced.get(stand.level_id, 0)
             left = max(0, spare - place.buffer) + max(0, min(own, spare + own))
             units = left + made.get(location, 0)
-            offers.append(_Offer(stand, location, units, place.is_own_till, left))
+            offers.append(Offer(stand, location, units, place.is_own_till, left))
     if hindrances and len(hindrances) == len(places):
         return _nothing(min(hindrances, key=PRECEDENCE.__getitem__), wish)
     headroom = _headroom(request, stock, terms, taken, made, fenced)
@@ -270,7 +273,7 @@ def made_of_at(request: Reserve, stock: SkuStock, now: datetime) -> MadeOf:
 def _explode(
     wish: Wish,
     line: LineOutcome,
-    offers: Sequence["_Offer"],
+    offers: Sequence[Offer],
     made_of: MadeOf,
     stocks: Mapping[str, SkuStock],
 ) -> LineOutcome:
@@ -330,14 +333,14 @@ def _headroom(
 
 
 def _take(
-    request: Reserve, wish: Wish, offers: Sequence[_Offer], headroom: int | None
+    request: Reserve, wish: Wish, offers: Sequence[Offer], headroom: int | None
 ) -> LineOutcome:
     """At the first place that serves the line whole, else split in the order of the places."""
     for offer in offers:
-        if min(offer.quantity, _bound(offer, headroom)) >= wish.quantity:
+        if min(offer.quantity, bound(offer, headroom)) >= wish.quantity:
             taken = Taken(offer.stand.level_id, offer.location, wish.quantity)
             return LineOutcome((taken,), None)
-    found = _split(offers, wish.quantity, headroom) if wish.may_split else _best(offers, headroom)
+    found = split(offers, wish.quantity, headroom) if wish.may_split else best(offers, headroom)
     possible = sum(one.quantity for one in found)
     missing = wish.quantity - possible
     if missing == 0:
@@ -352,32 +355,6 @@ def _take(
     if request.takes_what_there_is:
         return LineOutcome(found, Refusal(reason, missing, possible))
     return LineOutcome((), Refusal(reason, wish.quantity, possible))
-
-
-def _bound(offer: _Offer, headroom: int | None) -> int:
-    return offer.quantity if headroom is None or offer.is_own_till else headroom
-
-
-def _split(offers: Sequence[_Offer], quantity: int, headroom: int | None) -> tuple[Taken, ...]:
-    found: list[Taken] = []
-    for offer in offers:
-        units = min(quantity, offer.quantity, _bound(offer, headroom))
-        if units:
-            found.append(Taken(offer.stand.level_id, offer.location, units))
-            quantity -= units
-            if headroom is not None and not offer.is_own_till:
-                headroom -= units
-    return tuple(found)
-
-
-def _best(offers: Sequence[_Offer], headroom: int | None) -> tuple[Taken, ...]:
-    """The place that comes closest, the first of equals; its quantity is short of the line's."""
-    best: Taken | None = None
-    for offer in offers:
-        units = min(offer.quantity, _bound(offer, headroom))
-        if units and (best is None or units > best.quantity):
-            best = Taken(offer.stand.level_id, offer.location, units)
-    return () if best is None else (best,)
 
 
 def _nothing(reason: RefusalReason, wish: Wish) -> LineOutcome:

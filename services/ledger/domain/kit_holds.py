@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from services.ledger.domain.terms import MadeOf, PlaceTerms, TermBook
 
 if TYPE_CHECKING:  # that module calls this one
-    from services.ledger.domain.holds import LevelId, Reserve, SkuStock, Taken
+    from services.ledger.domain.holds import Reserve, SkuStock
+    from services.ledger.domain.offers import LevelId, Taken
 
 NO_KITS: Mapping[str, int] = {}
 

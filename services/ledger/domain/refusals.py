@@ -17,6 +17,7 @@ class RefusalReason(StrEnum):
     LOCATION_EXCLUDED = "location_excluded"
     LOCATION_SUSPENDED = "location_suspended"
     LOCATION_NOT_ABLE = "location_not_able"
+    EXCEEDS_ORDER_LIMIT = "exceeds_order_limit"
     QUANTITY_EXCEEDS_OFFERED = "quantity_exceeds_offered"
     QUANTITY_EXCEEDS_POOL = "quantity_exceeds_pool"
     ANOTHER_LINE_REFUSED = "another_line_refused"

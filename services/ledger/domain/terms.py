@@ -120,11 +120,18 @@ class Terms(NamedTuple):
     places: Mapping[str, PlaceTerms]
     channel_buffer: int = 0
     refusal: RefusalReason | None = None
+    order_limit: int | None = None  # units of the SKU that one order may have
 
 
 UNKNOWN = Life()
 D = TypeVar("D", bound=Dated)
 Key = tuple[object, ...]
+
+
+def _order_limit(speaking: Sequence[Policy], product: Product, channel: str) -> int | None:
+    limits = [policy for policy in speaking if policy.term is Term.ORDER_LIMIT]
+    winner = contest(limits, product, None, channel).winner if limits else None
+    return None if winner is None else winner.value
 
 
 def in_force(dated: Sequence[D], moment: datetime) -> D | None:
@@ -214,6 +221,7 @@ class TermBook:
                 for location in channel.pool
             },
             channel_buffer=contest(buffers, product, None, name).value_or(0),
+            order_limit=_order_limit(speaking, product, name),
         )
 
     def _place_terms(

@@ -12,15 +12,8 @@ from datetime import datetime
 
 import asyncpg
 
-from services.ledger.domain.holds import (
-    LineOutcome,
-    Outcome,
-    Reserve,
-    SkuStock,
-    Stand,
-    Taken,
-    decide_all,
-)
+from services.ledger.domain.holds import LineOutcome, Outcome, Reserve, SkuStock, decide_all
+from services.ledger.domain.offers import Stand, Taken
 from services.ledger.domain.refusals import Refusal, RefusalReason
 from services.ledger.domain.terms import TermBook
 from services.ledger.handlers.fencing import uses_of

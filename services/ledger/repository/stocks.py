@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from services.ledger.domain.fences import Fence
-from services.ledger.domain.holds import Stand
+from services.ledger.domain.offers import Stand
 from services.ledger.repository.fences import read_fences
 from shared.postgres.connecting import Connection
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ledger.domain.fences import NOBODY, Fence, Whom
-from services.ledger.domain.holds import Outcome, Reserve, SkuStock, Stand, decide_all
+from services.ledger.domain.holds import Outcome, Reserve, SkuStock, decide_all
+from services.ledger.domain.offers import Stand
 from services.ledger.domain.refusals import RefusalReason
 from services.ledger.domain.terms import Channel, Location, Reference, SkuFacts, TermBook
 from shared.stock.policies import Place, Policy, Term

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ledger.domain.holds import Outcome, Reserve, SkuStock, Stand, Wish, decide_all
+from services.ledger.domain.holds import Outcome, Reserve, SkuStock, Wish, decide_all
+from services.ledger.domain.offers import Stand
 from services.ledger.domain.refusals import PRECEDENCE, RefusalReason
 from services.ledger.domain.terms import Channel, Life, Location, Reference, SkuFacts, TermBook
 from shared.contracts import holds as contracts
@@ -84,6 +85,7 @@ R = RefusalReason
 CLOSED = a_policy(Term.CLOSED, 1, location="A")
 EXCLUDED = a_policy(Term.EXCLUDED, 1, location="A")
 SUSPENDED = a_policy(Term.SUSPENDED, 1, location="A")
+LIMIT = a_policy(Term.ORDER_LIMIT, 4)
 STARTS_LATER = Life(sold_from=NOW + HOUR)
 
 # Each row meets its own reason and every one behind it: whoever reorders them fails here.
@@ -127,6 +129,10 @@ WALK = [
     pytest.param(
         a_request(a_wish(9, "A"), method="in_store"), (), {}, R.LOCATION_NOT_ABLE, 0,
         id="a_method_that_is_not_the_channels",
+    ),
+    pytest.param(
+        a_request(a_wish(9, "A")), (LIMIT,), {"unsourced": 3}, R.EXCEEDS_ORDER_LIMIT, 4,
+        id="more_than_one_order_may_have",
     ),
     pytest.param(
         a_request(a_wish(9, "A")), (), {"unsourced": 3}, R.QUANTITY_EXCEEDS_OFFERED, 5,

@@ -11,7 +11,8 @@ from services.availability.domain.levels import Level
 from services.availability.domain.plans import Plan, plan_for
 from services.availability.handlers.translating import policy_of
 from services.availability.handlers.translating import reference_of as shown_reference_of
-from services.ledger.domain.holds import Outcome, Reserve, SkuStock, Stand, Wish, decide_all
+from services.ledger.domain.holds import Outcome, Reserve, SkuStock, Wish, decide_all
+from services.ledger.domain.offers import Stand
 from services.ledger.domain.terms import TermBook
 from services.ledger.handlers.terming import facts_of, reference_of
 from shared.contracts.reference import Channel, Location, Policy, Product
