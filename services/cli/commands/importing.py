@@ -214,7 +214,7 @@ def _print_report(report: Mapping[str, Any]) -> None:
     )
     if facts.get("encoding") == "cp1252":
         say(tr("The file is no UTF-8; it was read as Windows-1252."))
-    for title, name in (("refused", "refusals"), ("worth a look", "warnings")):
+    for title, name in ((tr("refused"), "refusals"), (tr("worth a look"), "warnings")):
         found, total = report[name], report[f"{name}_total"]
         if not total:
             continue

@@ -8,6 +8,12 @@ from services.cli.exits import Exit
 from services.cli.texts import tr, word
 
 LEDGER = "ledger-api"
+# What an observation may be matched by, each in the order in which people say it.
+KEYS = {
+    "order_line": ("order_id", "line_id"),
+    "supply_line": ("supply_id", "line_id"),
+    "document": ("kind", "number", "line"),
+}
 
 
 def list_observations(
@@ -30,7 +36,8 @@ def list_observations(
             for o in answer["observations"]
         ],
     )  # fmt: skip
-    say(tr("Of each state: {value}", value=answer["counts"] or tr("none to look at")))
+    counts = ", ".join(f"{word(state)} {n}" for state, n in answer["counts"].items())
+    say(tr("Of each state: {value}", value=counts or tr("none to look at")))
     return Exit.OK
 
 
@@ -65,8 +72,8 @@ def _posted(observation: dict[str, Any]) -> str | None:
 def _key(details: dict[str, Any]) -> str | None:
     """What it could be matched by."""
     told = [
-        "/".join(str(part) for part in details[name].values())
-        for name in ("order_line", "supply_line", "document")
+        "/".join(str(details[name][part]) for part in parts if part in details[name])
+        for name, parts in KEYS.items()
         if name in details
     ]
     return ", ".join(told) or None

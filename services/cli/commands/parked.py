@@ -66,7 +66,11 @@ def _print_list(found: Mapping[str, Any]) -> None:
             for name, answer in found.items() for r in answer["parked"]
         ],
     )  # fmt: skip
-    counts = {name: answer["counts"] for name, answer in found.items() if answer["counts"]}
+    counts = "; ".join(
+        f"{name}: {', '.join(f'{reason} {n}' for reason, n in answer['counts'].items())}"
+        for name, answer in found.items()
+        if answer["counts"]
+    )
     say(tr("Of each reason: {value}", value=counts or tr("none")))
 
 

@@ -267,6 +267,8 @@ FRENCH: Final = {
         "réimporter le fichier est sans danger."
     ),
     "see the log": "voir le journal",
+    "refused": "refusées",
+    "worth a look": "à vérifier",
     "not understood": "pas compris",
     "no rows": "aucune ligne",
     "ok": "ok",
