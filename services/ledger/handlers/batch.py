@@ -73,10 +73,13 @@ class Reading:
         )
 
     def correct(self, ids: Collection[UUID], known: Known) -> None:
-        """Have these facts among the corrections: they are told otherwise too."""
+        """Have these facts among the corrections: they are told otherwise too. Raises what the
+        batch is run again for where none of them is news.
+        """
         facts, news = self.facts, [*self.done, *self.rest]
         moved = [fact for fact in (*news, *facts.anchors) if fact.event_id in ids]
-        assert moved, "what is corrected is in the batch"
+        if not moved:
+            raise asyncpg.SerializationError("a correction was posted meanwhile: run again")
         facts.corrections = [*moved, *facts.corrections]
         facts.anchors = [fact for fact in facts.anchors if fact.event_id not in ids]
         facts.postings = [fact for fact in news if fact.event_id not in ids]
