@@ -5,12 +5,17 @@ from typing import Any
 
 import httpx
 
+from services.catalog.settings import CatalogSettings
 from services.cli.exits import CommandError, Exit
 from services.cli.state import StackState, running_stack
 from services.cli.texts import tr
+from services.ingestion.settings import IngestionSettings
 from shared.runtime.settings import StackSettings
 
 SECONDS = 15.0
+KEYED: Mapping[str, type[CatalogSettings | IngestionSettings]] = {
+    "catalog": CatalogSettings, "ingestion": IngestionSettings,
+}  # fmt: skip
 
 
 def here() -> StackState:
@@ -31,7 +36,8 @@ def ask(
     url = f"http://127.0.0.1:{state.port_of(service)}{path}"
     told = {name: value for name, value in (query or {}).items() if value is not None}
     try:
-        with httpx.Client(timeout=SECONDS, trust_env=False) as client:
+        headers = authorization(service)
+        with httpx.Client(timeout=SECONDS, trust_env=False, headers=headers) as client:
             answer = client.request(method, url, params=told, json=body)
     except httpx.HTTPError as error:
         raise CommandError(
@@ -57,6 +63,13 @@ def ask(
             tr("See `stocktide logs {service}`.", service=service),
         )
     return answer.json()
+
+
+def authorization(service: str) -> dict[str, str]:
+    """The headers that say who asks, for a service that wants a key and where one is set."""
+    settings = KEYED.get(service)
+    key = settings().api_key if settings else None
+    return {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
 
 
 def _detail(answer: httpx.Response) -> str:

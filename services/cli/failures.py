@@ -4,6 +4,7 @@ import errno
 
 import asyncpg
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 
 from services.cli.exits import Exit
 from services.cli.texts import tr
@@ -37,6 +38,8 @@ def explained(error: Exception) -> tuple[str, Exit]:
         return str(error), Exit.NO_SERVERS
     if isinstance(error, SettingsError):
         return str(error), Exit.USAGE
+    if isinstance(error, ValidationError) and error.title.endswith("Settings"):
+        return _wrong_setting(error), Exit.USAGE
     if isinstance(error, MigrationError):
         return str(error), Exit.FAILED
     if isinstance(error, KafkaError):
@@ -49,3 +52,13 @@ def explained(error: Exception) -> tuple[str, Exit]:
         what = f"{error.strerror} ({error.filename or tr('no file')})."
         return f"{what} {tr(WAYS_OUT[error.errno])}", Exit.FAILED
     raise error
+
+
+def _wrong_setting(error: ValidationError) -> str:
+    """Which variable, and what it may be; never its value, which may be a secret."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    section = error.title.removesuffix("Settings").upper()
+    parts = [] if section == "STACK" else [section]
+    name = "_".join(["STOCKTIDE", *parts, *(str(part).upper() for part in first["loc"][:1])])
+    return tr("{name} is wrong: {why}. .env.example tells what it may be.", name=name,
+              why=first["msg"])  # fmt: skip

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from services.catalog.handlers.columns import layout_of
 from services.catalog.handlers.translating import MODELS
 from services.catalog.settings import CatalogSettings
-from services.cli.asking import here
+from services.cli.asking import authorization, here
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import CommandError, Exit
 from services.cli.texts import tr
@@ -48,7 +48,7 @@ def import_file(
     query = {"name": Path(file).name[:200], "zone": zone, "dry_run": str(dry_run).lower(),
              "partial": str(partial).lower()} | ({"sheet": sheet} if sheet else {})  # fmt: skip
     url = f"http://127.0.0.1:{here().port_of(CATALOG)}/v1/imports"
-    headers = _headers()
+    headers = authorization(CATALOG)
     try:
         with (
             Path(file).open("rb") as opened,
@@ -83,11 +83,6 @@ def import_file(
     else:
         _print_report(report)
     return _status(report)
-
-
-def _headers() -> dict[str, str]:
-    key = CatalogSettings().api_key
-    return {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
 
 
 def _size(file: str) -> int:

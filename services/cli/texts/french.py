@@ -41,6 +41,9 @@ FRENCH: Final = {
     "PostgreSQL: {error}. Look whether it runs: `stocktide status`.": (
         "PostgreSQL : {error}. Vérifiez qu'il tourne : `stocktide status`."
     ),
+    "{name} is wrong: {why}. .env.example tells what it may be.": (
+        "{name} est incorrect : {why}. .env.example dit ce qu'il peut être."
+    ),
     "no file": "aucun fichier",
     "The disk is full: free some space, or set STOCKTIDE_DATA to another disk.": (
         "Le disque est plein : libérez de la place, ou désignez un autre disque par STOCKTIDE_DATA."
