@@ -17,7 +17,15 @@ from .fields import (
 )
 from .orders import Method
 from .products import KitComponent
-from .records import Message
+from .records import Message, Record
+
+
+class ShortAt(Record):
+    """A place that looked for the line's goods and did not find them."""
+
+    location: LocationId
+    at: Moment
+    """When it looked: what is counted there afterwards may be offered again."""
 
 
 class StockCommand(Message):
@@ -52,6 +60,8 @@ class StockCommand(Message):
     kit: Annotated[tuple[KitComponent, ...], Field(max_length=100)] = ()
     """What one unit of the SKU is made of, as it was when the line was accepted; nothing of what is
     no kit. The ledger takes kits that stand made up first, then parts, place by place."""
+    short_at: Annotated[tuple[ShortAt, ...], Field(max_length=500)] = ()
+    """Places that looked in vain: the SKU is offered there at no distance until it is counted."""
     closed: bool = False
     """The line wants nothing any more and will not come back."""
 

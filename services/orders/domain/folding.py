@@ -39,7 +39,8 @@ class OrderLine:
     """A line as told by the state of `revision`; totals are the largest ever told.
 
     `quantity`, `cancelled`, `shipped` and `returned` are in base units of `sku` where the line
-    names one, else in units of `listing`. `short_at` are places that looked for it in vain.
+    names one, else in units of `listing`. `shorts` are places that looked for it in vain, and when
+    they last did: a later state need not repeat them.
     """
 
     line_id: str
@@ -55,12 +56,11 @@ class OrderLine:
     fulfil_from: str | None = None
     requested_for: datetime | None = None
     promise: Promise | None = None
-    short_at: tuple[str, ...] = ()
+    shorts: Mapping[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert self.sku is not None or self.listing is not None, self
         assert min(self.quantity, self.cancelled, self.shipped, self.returned) >= 0, self
-        assert list(self.short_at) == sorted(set(self.short_at)), self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,7 @@ def join_lines(one: OrderLine, other: OrderLine) -> OrderLine:
         shipped=max(one.shipped, other.shipped),
         returned=max(one.returned, other.returned),
         promise=_first(one.promise, other.promise),
+        shorts=joined(one.shorts, other.shorts, max),
     )
 
 
@@ -142,7 +143,6 @@ def _merge_lines(one: OrderLine, other: OrderLine) -> OrderLine:
         fulfilled_by=max(one.fulfilled_by, other.fulfilled_by),
         fulfil_from=larger(one.fulfil_from, other.fulfil_from),
         requested_for=larger(one.requested_for, other.requested_for),
-        short_at=tuple(sorted({*one.short_at, *other.short_at})),
     )
 
 

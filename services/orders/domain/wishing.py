@@ -49,16 +49,21 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resting:
-    """Nothing is wanted; a command that was sent is brought to nothing."""
+    """Nothing is wanted; a command that was sent is brought to nothing.
+
+    Where the goods were looked for in vain is told all the same: it may be why.
+    """
 
     reason: Rests
+    shorts: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What the line wants: `wanted` base units of `sku` from `candidates`, best first.
 
-    `kit` are the parts of one unit, (SKU, units), as they were when the line was accepted.
+    `kit` are the parts of one unit, (SKU, units), as they were when the line was accepted; `shorts`
+    are places that have looked for this SKU in vain, and when.
     """
 
     sku: str
@@ -70,6 +75,7 @@ class Wish:
     requested_for: datetime | None
     ordered_at: datetime
     kit: tuple[tuple[str, int], ...] = ()
+    shorts: Mapping[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert 0 <= self.wanted <= WANTED_MAX, self
@@ -114,7 +120,7 @@ def decide(
     """
     wanted = order.wanted(line)
     if rest := _rests(order, line, known, wanted):
-        return Resting(reason=rest)
+        return Resting(reason=rest, shorts=line.shorts)
     if known.channel is None:
         return Waiting(reason=Waits.UNKNOWN_CHANNEL, waits_for=f"channel:{order.channel}")
     sku, units = line.sku, 1
@@ -135,7 +141,7 @@ def decide(
         sku=sku, wanted=demand.quantity, candidates=preference.candidates,
         may_split=preference.may_split, channel=order.channel, method=line.method,
         requested_for=line.requested_for, ordered_at=order.placed_at or ordered_at,
-        kit=kit,
+        kit=kit, shorts=_shorts_of(sku, line.shorts, commands),
     )  # fmt: skip
 
 
@@ -149,8 +155,14 @@ def follow(commands: Mapping[str, Command], decision: Decision, at_us: int) -> l
     stays = decision.sku if isinstance(decision, Wish) else None
     changed: list[tuple[Wish, bool]] = []
     for sku, sent in commands.items():
-        if sku != stays and sent.wish.wanted:
-            changed.append((replace(sent.wish, wanted=0), stays is not None))
+        if sku == stays:
+            continue
+        shorts = sent.wish.shorts
+        if isinstance(decision, Resting):
+            shorts = _shorts_of(sku, decision.shorts, commands)
+        wish = replace(sent.wish, wanted=0, shorts=shorts)
+        if wish != sent.wish:
+            changed.append((wish, stays is not None))
     if isinstance(decision, Wish):
         last = commands.get(decision.sku)
         if changed or last is None or last.closed or last.wish != decision:
@@ -165,6 +177,18 @@ def follow(commands: Mapping[str, Command], decision: Decision, at_us: int) -> l
 def last_revision(commands: Sequence[Command]) -> int | None:
     """The revision of the line's latest command."""
     return max((command.revision for command in commands), default=None)
+
+
+def _shorts_of(
+    sku: str, shorts: Mapping[str, datetime], commands: Mapping[str, Command]
+) -> dict[str, datetime]:
+    """The places that looked for this SKU: what was told of another SKU of the line isn't its."""
+    others = [sent.wish.shorts for other, sent in commands.items() if other != sku]
+    return {
+        place: at
+        for place, at in shorts.items()
+        if not any(told.get(place) == at for told in others)
+    }
 
 
 def _rests(order: Order, line: OrderLine, known: Known, wanted: int) -> Rests | None:
@@ -183,7 +207,7 @@ def _demand(
 ) -> Demand:
     return Demand(
         sku=sku, quantity=quantity, channel=order.channel, pool=channel.pool, zone=order.zone,
-        fulfil_from=line.fulfil_from, short_at=line.short_at, method=line.method,
+        fulfil_from=line.fulfil_from, short_at=line.shorts, method=line.method,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ async def answer(connection: Connection, order_id: str) -> dict[str, object] | N
                      "shipped": line.shipped, "returned": line.returned, "sku": line.sku,
                      "listing": line.listing, "method": line.method,
                      "fulfilled_by": line.fulfilled_by, "fulfil_from": line.fulfil_from,
-                     "short_at": line.short_at},
+                     "short_at": line.shorts},
             **(_line_json(rows[line_id]) if line_id in rows else {}),
         }
         for line_id, line in found.order.lines.items()

@@ -45,18 +45,17 @@ def _order_line(order: Order, line: OrderLine) -> folding.OrderLine:
         listing=line.listing, cancelled=line.cancelled, shipped=line.shipped,
         returned=line.returned, method=_text(line.method), fulfilled_by=str(line.fulfilled_by),
         fulfil_from=line.fulfil_from, requested_for=line.requested_for, promise=promise,
-        short_at=_short_at(order, line.line_id),
+        shorts=_shorts(order, line.line_id),
     )  # fmt: skip
 
 
-def _short_at(order: Order, line_id: str) -> tuple[str, ...]:
-    """Places that looked for the line's goods in vain."""
-    places = {
-        part.location
-        for part in order.fulfilments
-        if part.line_id == line_id and part.state is FulfilmentState.SHORT
-    }
-    return tuple(sorted(places))
+def _shorts(order: Order, line_id: str) -> dict[str, datetime]:
+    """Places that looked for the line's goods in vain, and when they last did."""
+    shorts: dict[str, datetime] = {}
+    for part in order.fulfilments:
+        if part.line_id == line_id and part.state is FulfilmentState.SHORT:
+            shorts[part.location] = max(part.at, shorts.get(part.location, part.at))
+    return dict(sorted(shorts.items()))
 
 
 def return_of(told: Return, message: Message) -> returning.Return:

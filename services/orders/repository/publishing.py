@@ -8,7 +8,7 @@ import asyncpg
 from services.orders.domain.wishing import Command
 from services.orders.repository.folding import WISH
 from shared.contracts.cloudevents import headers_for
-from shared.contracts.commands import StockCommand
+from shared.contracts.commands import ShortAt, StockCommand
 from shared.contracts.movements import StockMovement
 from shared.contracts.orders import Method
 from shared.contracts.products import KitComponent
@@ -67,6 +67,7 @@ def command_message(row: asyncpg.Record) -> Outgoing:
         channel=wish.channel, method=Method(wish.method) if wish.method else None,
         requested_for=wish.requested_for, ordered_at=wish.ordered_at, closed=sent.closed,
         kit=tuple(KitComponent(sku=sku, quantity=units) for sku, units in wish.kit),
+        short_at=tuple(ShortAt(location=place, at=at) for place, at in wish.shorts.items()),
     )  # fmt: skip
     name = f"command-{row['command_id']}@{sent.revision}"
     return _outgoing(STOCK_COMMANDS, command, name, row["recorded_at"])

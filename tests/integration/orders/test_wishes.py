@@ -33,6 +33,7 @@ async def test_what_is_sent_has_all_that_the_ledger_needs(orders: OrdersBench) -
         "order_id": "O1", "line_id": "1", "sku": "S1", "wanted": 2, "candidates": ["L1", "L2"],
         "may_split": True, "channel": "web", "method": "home", "closed": False,
         "requested_for": "2027-03-01T00:00:00Z", "ordered_at": "2026-06-01T09:00:00Z", "kit": [],
+        "short_at": [],
     }  # fmt: skip
 
 
@@ -308,3 +309,20 @@ async def test_reference_data_of_other_kinds_and_the_same_again_change_nothing(
     await orders.refer(location, WEB, S1)
 
     assert await orders.ask("select version from orders.reference_version") == before
+
+
+async def test_where_it_was_looked_for_in_vain_is_told_also_when_the_order_is_cancelled_for_it(
+    orders: OrdersBench,
+) -> None:
+    await orders.order(an_order())
+    short = {
+        "line_id": "1", "location": "L1", "quantity": 2, "state": "short",
+        "at": "2026-06-01T10:00:00Z",
+    }  # fmt: skip
+
+    await orders.order(an_order(version=2, state="cancelled", fulfilments=[short]))
+
+    last = (await orders.sent_values())[-1]
+    assert (last["wanted"], last["short_at"]) == (
+        0, [{"location": "L1", "at": "2026-06-01T10:00:00Z"}],
+    )  # fmt: skip

@@ -39,7 +39,11 @@ def lines(draw: st.DrawFn, line_id: str, revision: int) -> OrderLine:
         method=draw(st.none() | st.sampled_from(["home", "collect"])),
         fulfilled_by=draw(st.sampled_from(["us", "channel", "supplier"])),
         fulfil_from=draw(places), requested_for=draw(moments), promise=promise,
-        short_at=tuple(sorted(draw(st.sets(st.sampled_from(["L1", "L2", "L3"]))))),
+        shorts=draw(
+            st.dictionaries(
+                st.sampled_from(["L1", "L2"]), small.map(lambda h: NINE + timedelta(hours=h))
+            )
+        ),
     )  # fmt: skip
 
 
@@ -168,3 +172,12 @@ def test_the_first_promise_is_never_overwritten() -> None:
 )
 def test_what_a_line_wants(order: Order, wanted: int) -> None:
     assert order.wanted(order.lines["1"]) == wanted
+
+
+def test_a_place_that_looked_in_vain_stays_one_when_a_later_state_does_not_repeat_it() -> None:
+    short = an_order(a_line(shorts={"L1": NINE}))
+    later = an_order(a_line(revision=2), revision=2)
+
+    folded = join_orders(short, later)
+
+    assert folded.lines["1"].shorts == {"L1": NINE}

@@ -1,7 +1,7 @@
 """What a line wants, and the commands that follow: the rules in order of precedence."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -116,7 +116,7 @@ SENT = {"S1": Command(revision=5, wish=a_wish(candidates=("L8", "L9")))}
         pytest.param(a_line(), an_outcome(decided_for=4), ("L1", "L2"), id="not_answered"),
         pytest.param(a_line(), None, ("L1", "L2"), id="never_answered"),
         pytest.param(a_line(fulfil_from="L7"), an_outcome(), ("L7",), id="a_new_choice"),
-        pytest.param(a_line(short_at=("L9",)), an_outcome(), ("L1", "L2"), id="looked_in_vain"),
+        pytest.param(a_line(shorts={"L9": NINE}), an_outcome(), ("L1", "L2"), id="looked_in_vain"),
     ],
 )
 def test_only_a_served_line_keeps_its_places(
@@ -131,7 +131,9 @@ def test_only_a_served_line_keeps_its_places(
 def test_a_pool_names_each_place_once_and_none_that_looked_in_vain() -> None:
     terms = ChannelTerms(pool=("L1", "L2", "L1", "L3"))
 
-    found = decided(an_order(a_line(fulfil_from="L2", short_at=("L2", "L3"))), known(channel=terms))
+    found = decided(
+        an_order(a_line(fulfil_from="L2", shorts={"L2": NINE, "L3": NINE})), known(channel=terms)
+    )
 
     assert isinstance(found, Wish)
     assert found.candidates == ("L1",)
@@ -253,3 +255,55 @@ def test_a_line_of_the_pool_is_split_unless_it_is_collected(
 
     assert isinstance(wish, Wish)
     assert wish.may_split is may_split
+
+
+SHORTS = {"L1": NINE}
+
+
+@pytest.mark.parametrize(
+    ("before", "decision", "expected"),
+    [
+        pytest.param(
+            {"S1": Command(revision=5, wish=a_wish())}, a_wish(shorts=SHORTS),
+            [("S1", 2, SHORTS)], id="looked_for_in_vain",
+        ),
+        pytest.param(
+            {"S1": Command(revision=5, wish=a_wish())},
+            Resting(reason=Rests.NOTHING_LEFT, shorts=SHORTS),
+            [("S1", 0, SHORTS)], id="cancelled_because_of_it",
+        ),
+        pytest.param(
+            {"S1": Command(revision=5, wish=a_wish(wanted=0))},
+            Resting(reason=Rests.NOTHING_LEFT, shorts=SHORTS),
+            [("S1", 0, SHORTS)], id="cancelled_before_it_was_told",
+        ),
+        pytest.param(
+            {"S1": Command(revision=5, wish=a_wish(wanted=0, shorts=SHORTS))},
+            Resting(reason=Rests.NOTHING_LEFT, shorts=SHORTS), [], id="told_already",
+        ),
+        pytest.param(
+            {"S1": Command(revision=5, wish=a_wish(shorts=SHORTS))}, a_wish(sku="S2"),
+            [("S1", 0, SHORTS), ("S2", 2, {})], id="of_the_sku_before",
+        ),
+    ],
+)  # fmt: skip
+def test_commands_tell_where_the_goods_were_looked_for_in_vain(
+    before: dict[str, Command],
+    decision: Decision,
+    expected: list[tuple[str, int, dict[str, datetime]]],
+) -> None:
+    commands = follow(before, decision, at_us=100)
+
+    assert [(c.wish.sku, c.wish.wanted, c.wish.shorts) for c in commands] == expected
+
+
+def test_what_one_sku_of_a_line_was_short_of_is_not_told_of_the_one_that_replaces_it() -> None:
+    sent = {"S1": Command(revision=5, wish=a_wish(shorts=SHORTS))}
+    later = NINE + timedelta(hours=1)
+
+    same = decided(an_order(a_line(sku="S2", shorts=SHORTS)), known(), sent)
+    again = decided(an_order(a_line(sku="S2", shorts={"L1": later})), known(), sent)
+
+    assert isinstance(same, Wish)
+    assert isinstance(again, Wish)
+    assert (same.shorts, again.shorts) == ({}, {"L1": later})
