@@ -50,6 +50,7 @@ class Booked(BaseModel):
     sellable: int
     reserved: int = 0
     allocated: int = 0
+    suspended: bool = False
 
 
 class PartBooks(BaseModel):
@@ -61,7 +62,8 @@ class PartBooks(BaseModel):
     def levels_told(self) -> dict[str, Level]:
         """The levels by location."""
         return {
-            one.location: Level(0, one.sellable, one.reserved, one.allocated) for one in self.levels
+            one.location: Level(0, one.sellable, one.reserved, one.allocated, one.suspended)
+            for one in self.levels
         }
 
 

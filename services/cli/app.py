@@ -263,6 +263,20 @@ def stock_explain(
     _end(explain(sku, location, channel, at, as_json=as_json))
 
 
+@stock.command("suspended")
+def stock_suspended(
+    *,
+    location: Annotated[str | None, typer.Option(help="Only this location.")] = None,
+    after: Annotated[int, typer.Option(min=0, help="Only those after this number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """What was looked for in vain and is not offered at a distance until it is counted."""
+    from services.cli.commands.stock import suspended
+
+    _end(suspended(location, after, limit, as_json=as_json))
+
+
 @view.command("rebuild")
 def view_rebuild() -> None:
     """Build the fast view anew from the database."""

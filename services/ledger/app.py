@@ -28,6 +28,7 @@ from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import LedgerStates, Remembered
 from services.ledger.repository.silences import count_silences
 from services.ledger.repository.sources import open_gaps, undeclared
+from services.ledger.repository.suspensions import count_suspended
 from services.ledger.settings import LedgerSettings
 from shared.contracts.topics import REFERENCE_DATA, REPUBLISHES, STOCK_COMMANDS, STOCK_MOVEMENTS
 from shared.kafka.consuming import Consuming
@@ -140,6 +141,7 @@ def _add_background(
     )  # fmt: skip
     gauges = (
         (PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count), (OVERSOLD_UNITS, oversold_units),
+        (metrics.SUSPENDED_LEVELS, count_suspended),
         *_gauges_of_sources(settings), *_gauges_of_holds(settings),
     )  # fmt: skip
     listening = Listening(handler, pool, process.closing, keep_days=settings.keep_observations_days)

@@ -34,6 +34,11 @@ SILENCES = Gauge(
     "Sources that are silent beyond their limit, once a location; told by one worker, 0 by its "
     "others.",
 )
+SUSPENDED_LEVELS = Gauge(
+    "stocktide_suspended_levels",
+    "SKUs that were looked for at a place in vain and are not offered there at a distance until "
+    "they are counted; told by one worker, 0 by its others.",
+)
 OVERDUE_HOLDS = Gauge(
     "stocktide_overdue_holds",
     "Holds that have been open for longer than their kind allows; told by one worker, 0 by its "

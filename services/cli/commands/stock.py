@@ -111,6 +111,7 @@ def _print_book(sku: str, moment: str | None, book: Mapping[str, Any]) -> None:
         ],
     )  # fmt: skip
     for level in book["levels"]:
+        _print_shorts(level)
         if not level["is_complete"]:
             say(
                 tr(
@@ -118,6 +119,43 @@ def _print_book(sku: str, moment: str | None, book: Mapping[str, Any]) -> None:
                     location=level["location"],
                 )
             )
+
+
+def _print_shorts(level: Mapping[str, Any]) -> None:
+    """Who looked in vain last, where that still keeps the SKU from being offered."""
+    shorts = [short for short in level["shorts"] if not short["is_counted"]]
+    if level["suspended"] and shorts:
+        say(
+            tr(
+                "{location}: looked for in vain at {at} for order {order}, and not counted since: "
+                "offered at no distance.",
+                location=level["location"],
+                at=shorts[0]["at"],
+                order=shorts[0]["order_id"],
+            )
+        )
+
+
+def suspended(location: str | None, after: int, limit: int, *, as_json: bool) -> Exit:
+    """What was looked for in vain and waits to be counted."""
+    query = {"location": location, "after": after, "limit": limit}
+    answer = ask(here(), LEDGER, "/v1/levels/suspended", query=query)
+    if as_json:
+        print_json(answer)
+        return Exit.OK
+    if not answer["levels"]:
+        say(tr("Nothing waits to be counted."))
+        return Exit.OK
+    print_table(
+        tr("waiting to be counted"),
+        ("number", "sku", "location", "since", "sellable", "orders"),
+        [
+            (x["level_id"], x["sku"], x["location"], x["at"], x["sellable"],
+             ", ".join(x["orders"]))
+            for x in answer["levels"]
+        ],
+    )  # fmt: skip
+    return Exit.OK
 
 
 def _books(sku: str, moment: str) -> Mapping[str, Any]:

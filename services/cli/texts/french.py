@@ -5,6 +5,8 @@ Placeholders keep their names; numbers are written the French way when they are 
 
 from typing import Final
 
+from services.cli.texts.french_asking import ASKING
+
 FRENCH: Final = {
     "Kafka refused to create {name}: {name_} {details}.": (
         "Kafka refuse de créer {name} : {name_} {details}."
@@ -195,12 +197,6 @@ FRENCH: Final = {
         "Le rapport ne peut pas être écrit dans {path} : {strerror}."
     ),
     "Name another file with --report.": "Indiquez un autre fichier avec --report.",
-    "observations: {state}": "observations : {state}",
-    "Of each state: {value}": "Par état : {value}",
-    "sources": "sources",
-    "none to look at": "aucune à regarder",
-    "yes": "oui",
-    "no: it posts": "non : elle comptabilise",
     "{kind}, process {pid}: {providers}": "{kind}, processus {pid} : {providers}",
     "ready": "prêt",
     "not ready": "pas prêt",
@@ -209,31 +205,6 @@ FRENCH: Final = {
     "none": "aucun",
     "There is no log of {value} in {folder}.": "Il n'y a pas de journal de {value} dans {folder}.",
     "stocktide {stocktide}, Python {python}": "stocktide {stocktide}, Python {python}",
-    "anything": "quoi que ce soit",
-    "applied": "appliqué",
-    "was brought back before": "avait déjà été repris",
-    "parked again as {reason}": "remis en attente : {reason}",
-    "parked": "messages en attente",
-    "Of each reason: {value}": "Par motif : {value}",
-    "`stocktide parked list` shows what is left.": "`stocktide parked list` montre ce qui reste.",
-    "parked {name}:{number}": "message en attente {name}:{number}",
-    "Which messages?": "Quels messages ?",
-    "Name ids, or one of --reason and --all.": "Indiquez des identifiants, ou --reason, ou --all.",
-    "{name}: replayed {replayed}": "{name} : {replayed} repris",
-    "{told!r} is no id of a parked message.": (
-        "{told!r} n'est pas l'identifiant d'un message en attente."
-    ),
-    "An id is SERVICE:NUMBER, as `stocktide parked list` shows it.": (
-        "Un identifiant s'écrit SERVICE:NUMÉRO, comme le montre `stocktide parked list`."
-    ),
-    "No parked message has the id {told}.": "Aucun message en attente n'a l'identifiant {told}.",
-    "`stocktide parked list` shows them.": "`stocktide parked list` les montre.",
-    "Several services have it: {ids}.": "Plusieurs services l'ont : {ids}.",
-    "Name one of them.": "Indiquez l'un d'eux.",
-    "No service called {service!r} keeps parked messages here.": (
-        "Aucun service nommé {service!r} ne garde ici de messages en attente."
-    ),
-    "There are: {value}.": "Il y a : {value}.",
     "The import is not settled after {value:.0f} hours.": (
         "L'import n'est pas terminé après {value:.0f} heures."
     ),
@@ -372,29 +343,4 @@ FRENCH: Final = {
     "unknown": "inconnu",
     "{age:.1f} s ago": "il y a {age:.1f} s",
     "{told} (stale)": "{told} (périmé)",
-    "{sku}: what the ledger had booked{by}": "{sku} : ce que le grand livre a comptabilisé{by}",
-    "{won} over {lost}": "{won} plutôt que {lost}",
-    "Asked for; `stocktide status` shows when availability is ready again.": (
-        "Demandé ; `stocktide status` montre quand availability est de nouveau prêt."
-    ),
-    "levels": "niveaux de stock",
-    "available to sell": "disponible à la vente",
-    "The ledger has no level of {sku}{value}.": "Le grand livre n'a aucun stock de {sku}{value}.",
-    "Look for a typing error; `stocktide stock get` lists its locations.": (
-        "Cherchez une faute de frappe ; `stocktide stock get` liste ses emplacements."
-    ),
-    "{channel}: {available_to_sell} available to sell": (
-        "{channel} : {available_to_sell} disponibles à la vente"
-    ),
-    "offered by": "offert par",
-    "{channel}: made of": "{channel} : composé de",
-    "Nobody has told us of {sku}.": "Personne ne nous a parlé de {sku}.",
-    "{location}: months that are closed hold some that was recorded later.": (
-        "{location} : des mois clos contiennent des écritures postérieures."
-    ),
-    "{told!r} is no moment.": "{told!r} n'est pas un moment.",
-    "Write it as 2026-03-01T12:00:00+01:00.": "Écrivez-le comme 2026-03-01T12:00:00+01:00.",
-    " by {moment}": " au {moment}",
-    " at {location}": " à {location}",
-    " restated": " (redressé)",
-}
+} | ASKING

@@ -28,6 +28,7 @@ COLUMNS: Final = {
     "movements": "mouvements",
     "number": "numéro",
     "occurred": "survenu",
+    "orders": "commandes",
     "offset": "position",
     "part": "composant",
     "partition": "partition",

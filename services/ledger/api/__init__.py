@@ -15,6 +15,7 @@ from services.ledger.handlers.holding import Holding
 from services.ledger.repository import explaining
 from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import LedgerStates
+from services.ledger.repository.suspensions import list_suspended
 from shared.http.parked import parked_router
 from shared.postgres.connecting import Pool
 from shared.telemetry.health import Health
@@ -59,6 +60,17 @@ def _levels(pool: Pool, states: LedgerStates, now: Callable[[], datetime]) -> AP
     ) -> dict[str, object]:
         async with pool.acquire(timeout=5) as connection:
             return await explaining.explain(connection, sku, location, at, now())
+
+    @router.get("/v1/levels/suspended")
+    async def suspended(
+        location: str | None = None,
+        after: int = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> dict[str, object]:
+        """What was looked for in vain and waits to be counted."""
+        async with pool.acquire(timeout=5) as connection:
+            found = await list_suspended(connection, location=location, after=after, limit=limit)
+        return {"levels": found}
 
     @router.post("/v1/levels:republish", status_code=202)
     async def republish() -> dict[str, int]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from services.ledger.domain.fences import NOBODY, TAKING, Fence, Use, Whom, left_at, open_to, use
 from services.ledger.domain.kit_holds import by_location, exploded, made_of_parts
 from services.ledger.domain.offers import (
+    FREELY,
     NO_STAND,
     LevelId,
     Offer,
@@ -20,16 +21,17 @@ from services.ledger.domain.offers import (
     Taken,
     best,
     bound,
+    is_out,
+    offer_of,
     split,
 )
 from services.ledger.domain.refusals import PRECEDENCE, Refusal, RefusalReason
-from services.ledger.domain.terms import MadeOf, PlaceTerms, SkuFacts, TermBook, Terms
+from services.ledger.domain.terms import MadeOf, SkuFacts, TermBook, Terms
 
 # What an order's limit binds: units that a customer gets.
 LIMITED = frozenset({"cart", "order", "in_store"})
 # A recall takes whatever lies anywhere: no buffer keeps a unit from it, and no closure.
 UNBOUND = frozenset({"recall"})
-FREELY = PlaceTerms(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,13 +235,12 @@ def _decide_under(
             hindrances.append(RefusalReason.LOCATION_NOT_OF_CHANNEL)
         elif place.hindrance is not None:
             hindrances.append(place.hindrance)
-        elif (stand := stock.levels.get(location)) is not None or location in made:
-            stand = stand or NO_STAND
-            spare = stand.free - taken.get(stand.level_id, 0)
-            own = fenced.get(stand.level_id, 0)
-            left = max(0, spare - place.buffer) + max(0, min(own, spare + own))
-            units = left + made.get(location, 0)
-            offers.append(Offer(stand, location, units, place.is_own_till, left))
+        elif (stand := stock.levels.get(location, NO_STAND)) is NO_STAND and location not in made:
+            pass
+        elif location not in made and is_out(stand, place):
+            hindrances.append(RefusalReason.LOCATION_SUSPENDED)
+        else:
+            offers.append(offer_of(stand, location, place, taken, made, fenced))
     if hindrances and len(hindrances) == len(places):
         return _nothing(min(hindrances, key=PRECEDENCE.__getitem__), wish)
     headroom = _headroom(request, stock, terms, taken, made, fenced)
@@ -326,7 +327,7 @@ def _headroom(
         if stand is None:
             continue
         pool -= stand.short
-        if place.hindrance is None:
+        if place.hindrance is None and not is_out(stand, place):
             pool += max(0, stand.free - taken.get(stand.level_id, 0) - place.buffer)
             pool += fenced.get(stand.level_id, 0)
     return max(0, pool)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from services.ledger.domain.offers import is_out
 from services.ledger.domain.terms import MadeOf, PlaceTerms, TermBook
 
 if TYPE_CHECKING:  # that module calls this one
@@ -59,7 +60,7 @@ def _spare(
     found: dict[str, int] = {}
     for name, place in terms.items():
         stand = stock.levels.get(name)
-        if stand is None or place.hindrance is not None:
+        if stand is None or place.hindrance is not None or is_out(stand, place):
             continue
         offered = max(0, stand.free - taken.get(stand.level_id, 0) - place.buffer)
         served = min(offered, owed)

@@ -7,7 +7,7 @@ whole kits of what the parts there make up. Kits that nothing makes up are booke
 the first candidate: what is there of them is kept for the line, the rest is short.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from services.ledger.domain.lines import (
     Command,
     LevelId,
     Line,
+    Shelves,
     book,
     give_back,
     release_down_to,
@@ -84,15 +85,13 @@ def _take_over(line: Line, kit: Line, part: Part | None) -> Line:
     )
 
 
-def book_together(
-    groups: Sequence[Sequence[Line]], free: Mapping[LevelId, int], now: datetime
-) -> list[Line]:
+def book_together(groups: Sequence[Sequence[Line]], free: Shelves, now: datetime) -> list[Line]:
     """Book every group in the order given, on what is free at each level.
 
     A group is a line, or a kit's line with those of its parts. As with lines alone: what serves
     its group stays, what doesn't is given back before any is decided.
     """
-    left = dict(free)
+    left = Shelves(free, free.suspended)
     apportioned = [_apportion(group) for group in groups]
     staying = [all(stays(line, now) for line in group) for group in apportioned]
     for group, is_staying in zip(apportioned, staying, strict=True):
@@ -105,14 +104,14 @@ def book_together(
     return booked
 
 
-def _keep(group: Sequence[Line], left: dict[LevelId, int]) -> list[Line]:
+def _keep(group: Sequence[Line], left: Shelves) -> list[Line]:
     after = [release_down_to(line, line.claimed, first=None) for line in group]
     for line, kept in zip(group, after, strict=True):
         give_back(left, line.booked, kept.booked)
     return after
 
 
-def _book_anew(group: Sequence[Line], left: dict[LevelId, int], now: datetime) -> list[Line]:
+def _book_anew(group: Sequence[Line], left: Shelves, now: datetime) -> list[Line]:
     kit, *parts = group
     if not _parts_in_use(parts):
         after = [book(line, left, now) for line in group]
@@ -171,14 +170,14 @@ class _Booking:
 
     kit: Line
     parts: Sequence[Line]
-    left: Mapping[LevelId, int]
+    left: Shelves
     fresh: int  # kits of which nothing has gone
     rests: dict[int, int]  # units that finish kits that are begun, by the part's line
     made: dict[LevelId, int] = field(default_factory=dict)
     taken: dict[int, dict[LevelId, int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kit: Line, parts: Sequence[Line], left: Mapping[LevelId, int]) -> "_Booking":
+    def of(cls, kit: Line, parts: Sequence[Line], left: Shelves) -> "_Booking":
         begun = _begun(kit, parts)
         used = _parts_in_use(parts)
         assert all(len(part.candidates) == len(kit.candidates) for part in used), (kit, used)
@@ -207,10 +206,10 @@ class _Booking:
         )
 
     def _made_up(self, place: int) -> int:
-        return min(self.fresh, max(0, self.left.get(self.kit.candidates[place], 0)))
+        return min(self.fresh, self.left.spare(self.kit.candidates[place]))
 
     def _spare(self, part: Line, place: int) -> int:
-        return max(0, self.left.get(part.candidates[place], 0))
+        return self.left.spare(part.candidates[place])
 
     def _take(self, place: int) -> None:
         """What this place has: kits made up, the rest of kits that are begun, whole kits."""

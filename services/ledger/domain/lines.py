@@ -7,7 +7,7 @@ it is `unsourced`. Before its time has come (`held_from`) a line holds nothing: 
 `dated`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
@@ -96,6 +96,22 @@ class Command:
     sku_id: int | None = None
 
 
+class Shelves(dict[LevelId, int]):
+    """Signed units that are free at each level while lines are decided.
+
+    Nobody counts on a suspended level: the goods were looked for there in vain, and have not been
+    counted since.
+    """
+
+    def __init__(self, free: Mapping[LevelId, int], suspended: Collection[LevelId] = ()) -> None:
+        super().__init__(free)
+        self.suspended = frozenset(suspended)
+
+    def spare(self, level: LevelId) -> int:
+        """What a line may be booked on."""
+        return 0 if level in self.suspended else max(0, self.get(level, 0))
+
+
 def want(line: Line, command: Command) -> Line:
     """Take over a command; one whose revision isn't above the line's own changes nothing.
 
@@ -134,14 +150,14 @@ def consume(line: Line, took: Took, quantity: int, level: LevelId | None) -> Lin
     return release_down_to(after, after.claimed, first=level)
 
 
-def book_all(lines: Sequence[Line], free: Mapping[LevelId, int], now: datetime) -> list[Line]:
+def book_all(lines: Sequence[Line], free: Shelves, now: datetime) -> list[Line]:
     """Book every line in the order given, oldest first, on what is free at each level.
 
     `free` is signed and counts the lines' present bookings as taken. A short line gives its
     booking back before any is decided: a younger line's missing units must not stand in the way
     of an older one.
     """
-    left = dict(free)
+    left = Shelves(free, free.suspended)
     for line in lines:
         if stays(line, now):
             continue
@@ -188,8 +204,12 @@ def give_back(
         left[level] = left.get(level, 0) + before.get(level, 0) - after.get(level, 0)
 
 
-def book(line: Line, left: Mapping[LevelId, int], now: datetime) -> Line:
-    """The line booked on what is left, none of which it has itself."""
+def book(line: Line, left: Shelves, now: datetime) -> Line:
+    """The line booked on what is left, none of which it has itself.
+
+    Suspended candidates stand behind the others from then on: what is short is owed where goods
+    that come are offered, so that they are the line's.
+    """
     bare, claimed = replace(line, booked={}, short=0, unsourced=0, dated=0), line.claimed
     if claimed == 0:
         return bare
@@ -198,18 +218,21 @@ def book(line: Line, left: Mapping[LevelId, int], now: datetime) -> Line:
     if not line.candidates:
         return replace(bare, unsourced=claimed)
     for level in line.candidates:
-        if left.get(level, 0) >= claimed:
+        if left.spare(level) >= claimed:
             return replace(bare, booked={level: claimed})
+    if left.suspended:
+        candidates = sorted(line.candidates, key=lambda level: level in left.suspended)
+        bare = replace(bare, candidates=tuple(candidates))
     return _book_short(bare, left)
 
 
-def _book_short(line: Line, left: Mapping[LevelId, int]) -> Line:
+def _book_short(line: Line, left: Shelves) -> Line:
     """No candidate serves the line whole: split it where allowed; what is missing is short."""
     first = line.candidates[0]
     missing = line.claimed
     booked: dict[LevelId, int] = {}
     for level in line.candidates if line.may_split else (first,):
-        taken = min(missing, max(0, left.get(level, 0)))
+        taken = min(missing, left.spare(level))
         if taken:
             booked[level] = taken
             missing -= taken

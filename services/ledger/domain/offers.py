@@ -1,19 +1,26 @@
 """What places have for a line, and how much of it each gives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from services.ledger.domain.terms import PlaceTerms
+
 LevelId = int
+# What binds no recall.
+FREELY = PlaceTerms(0)
 
 
 class Stand(NamedTuple):
-    """One level as last seen; signed base units."""
+    """One level as last seen; signed base units. One that is suspended was looked through in vain
+    and has not been counted since.
+    """
 
     level_id: LevelId
     version: int
     sellable: int
     reserved: int
     allocated: int
+    is_suspended: bool = False
 
     @property
     def free(self) -> int:
@@ -45,6 +52,28 @@ class Offer(NamedTuple):
     quantity: int
     is_own_till: bool
     own: int  # of the quantity, what is no kit that has still to be put together
+
+
+def offer_of(
+    stand: Stand,
+    location: str,
+    place: PlaceTerms,
+    taken: Mapping[LevelId, int],
+    made: Mapping[str, int],
+    fenced: Mapping[LevelId, int],
+) -> Offer:
+    """What is free above the buffer, and of the fences; besides, kits that can be put together."""
+    left = 0
+    if not is_out(stand, place):
+        spare = stand.free - taken.get(stand.level_id, 0)
+        own = fenced.get(stand.level_id, 0)
+        left = max(0, spare - place.buffer) + max(0, min(own, spare + own))
+    return Offer(stand, location, left + made.get(location, 0), place.is_own_till, left)
+
+
+def is_out(stand: Stand, place: PlaceTerms) -> bool:
+    """Does the place offer nothing of its own, because the goods were looked for there in vain?"""
+    return stand.is_suspended and not place.is_own_till and place is not FREELY
 
 
 def bound(offer: Offer, headroom: int | None) -> int:

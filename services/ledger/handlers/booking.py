@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.ledger.domain.kits import book_together
-from services.ledger.domain.lines import Command, Line, Took, book_all, give_back, want
+from services.ledger.domain.lines import Command, Line, Shelves, Took, book_all, give_back, want
 from services.ledger.handlers import fencing, kitting
 from services.ledger.handlers.kitting import Families, skus_of
 from services.ledger.handlers.movements import sides_of
@@ -26,6 +26,7 @@ from services.ledger.repository.lines import (
 )
 from services.ledger.repository.parking import Refusal
 from services.ledger.repository.references import Known, LevelKey
+from services.ledger.repository.suspensions import InVain, suspend
 from shared.contracts.accounts import Bucket, MovementType
 from shared.contracts.commands import StockCommand
 from shared.contracts.partitions import partition_for
@@ -121,9 +122,35 @@ def candidate_keys(wanted: Sequence[Wanted], known: Known) -> set[LevelKey]:
         (known.skus[sku], known.locations[location])
         for item in wanted
         for sku in skus_of(item.command)
-        for location in item.command.candidates
+        for location in _places_of(item.command)
         if location in known.locations
     }
+
+
+def _places_of(command: StockCommand) -> list[str]:
+    """Where the line may be served, and where its goods were looked for in vain."""
+    if not command.short_at:
+        return list(command.candidates)
+    return [*command.candidates, *(short.location for short in command.short_at)]
+
+
+def _in_vain(
+    wanted: Sequence[Wanted], known: Known, levels: Mapping[LevelKey, int], now: datetime
+) -> list[InVain]:
+    """Levels that were looked through in vain, a kit's parts with it: nobody says which it was.
+
+    Nobody has looked later than now: a count as of now would not count.
+    """
+    return [
+        InVain(
+            levels[known.skus[sku], known.locations[short.location]], min(short.at, now),
+            item.command.order_id, item.command.line_id,
+        )
+        for item in wanted
+        for short in item.command.short_at
+        if short.location in known.locations
+        for sku in skus_of(item.command)
+    ]  # fmt: skip
 
 
 def names_line(fact: Fact) -> bool:
@@ -223,10 +250,13 @@ async def book(
     now: datetime,
     hold_ahead: timedelta,
 ) -> None:
-    """Fold commands and shipments into their lines, and book them; the levels are locked.
+    """Fold commands and shipments into their lines, and book them; the levels are locked, and those
+    that were looked through in vain are suspended.
 
     A line that is wanted for a time holds units from `hold_ahead` before it on.
     """
+    if told := _in_vain(wanted, known, levels, now):
+        await suspend(connection, told)
     before = await lock_lines(connection, plan.line_ids)
     lines = {line.order_line_id: line for line in before}
     channels: dict[int, str | None] = {}
@@ -234,12 +264,12 @@ async def book(
     for item in wanted:
         number = plan.ids[line_key(item.command)]
         channels[number] = item.command.channel
-        told = _command(item.command, known, levels, hold_ahead)
+        command = _command(item.command, known, levels, hold_ahead)
         if (family := plan.families.get(number)) is not None:
             parts = kitting.parts_of(item.command, known, levels)
-            kitting.take_over(lines, number, family, told, parts)
+            kitting.take_over(lines, number, family, command, parts)
         else:
-            lines[number] = want(lines[number], told)
+            lines[number] = want(lines[number], command)
             told_of[number] = (item.command.order_id, item.command.channel)
     for one in consumed:
         kitting.consume(lines, plan.ids[one.line], plan.families, one)
@@ -296,7 +326,7 @@ async def _free(
     connection: Connection,
     before: Sequence[Line],
     lines: dict[int, Line],
-) -> dict[int, int]:
+) -> Shelves:
     """Free units as they are once the shipments of this batch have given up their bookings, and
     lines have been booked with what fences had for them.
     """

@@ -9,6 +9,7 @@ from services.ledger.domain.holds import Outcome, Reserve
 from services.ledger.domain.lines import Line
 from services.ledger.repository import fences
 from services.ledger.repository.fences import Taker
+from services.ledger.repository.lines import free_at
 from shared.postgres.connecting import Connection
 
 
@@ -35,12 +36,15 @@ async def serve_lines(
     """Book lines with units of the fences that are theirs; the levels are locked.
 
     `told` are order and channel of the lines that a command has just told of. What a line takes
-    here is reserved no longer and allocated instead: of what is free nothing changes.
+    here is reserved no longer and allocated instead: of what is free nothing changes. Nobody counts
+    on what is fenced where the goods were looked for in vain.
     """
     levels = {level for number in told for level in lines[number].candidates}
     found = await fences.read_fences(connection, levels)
     if not found:
         return
+    suspended = (await free_at(connection, levels)).suspended
+    found = [fence for fence in found if fence.level_id not in suspended]
     taken: dict[int, int] = {}
     uses: list[tuple[Use, Taker]] = []
     for number, (order_id, channel) in told.items():

@@ -145,11 +145,13 @@ class Reserving:
 
     def _remember_moved(self, stocks: Stocks, moved: Sequence[holds.Moved]) -> None:
         """The levels as this process has just left them."""
-        stands = {stand[0]: Stand(*stand) for stand in moved}
+        stands = {figures[0]: figures for figures in moved}
         for sku, stock in stocks.items():
             if any(stand.level_id in stands for stand in stock.levels.values()):
                 levels = {
-                    place: stands.get(stand.level_id, stand)
+                    place: Stand(*stands[stand.level_id], stand.is_suspended)
+                    if stand.level_id in stands
+                    else stand
                     for place, stand in stock.levels.items()
                 }
                 self._stocks[sku] = replace(stock, levels=levels)

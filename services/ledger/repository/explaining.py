@@ -5,6 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
+from services.ledger.repository.suspensions import IS_SUSPENDED
 from shared.postgres.connecting import Connection
 
 # Holds whose time is over are subtracted, whether or not they are settled yet.
@@ -13,10 +14,11 @@ OVER = """(
     where h.level_id = l.level_id and h.settled_at is null and h.held_until <= {now})"""
 LEVELS = f"""
 select l.level_id, s.sku, lo.location, l.version, l.sellable,
-       l.reserved - {OVER.format(now="$3")} as reserved, l.allocated, l.anchored_at
+       l.reserved - {OVER.format(now="$3")} as reserved, l.allocated, l.anchored_at,
+       {IS_SUSPENDED} as suspended
 from ledger.levels l join ledger.skus s using (sku_id) join ledger.locations lo using (location_id)
 where s.sku = $1 and ($2::text is null or lo.location = $2) order by lo.location
-"""  # noqa: S608  (only this module's own constants are put into the text)
+"""  # noqa: S608  (only this package's own constants are put into the text)
 MANY = f"""
 select s.sku, lo.location, l.version, l.sellable, l.reserved - {OVER.format(now="$2")} as reserved,
        l.allocated
@@ -78,6 +80,17 @@ where s.sku = $1 and h.level_id is not null and h.held_from <= $2
   and (h.held_until is null or h.held_until > $2)
 group by h.level_id
 """
+# Where somebody looked in vain, the last time first: by what was recorded by then.
+SUSPENSIONS = """
+select p.at, p.order_id, p.line_id, p.recorded_at, exists (
+           select from ledger.anchors c
+           join ledger.movements m on m.event_id = c.event_id and ($2::timestamptz is null
+                                                                   or m.recorded_at <= $2)
+           where c.level_id = p.level_id and c.account_id = 1 and c.moment >= p.at) as is_counted
+from ledger.suspensions p
+where p.level_id = $1 and ($2::timestamptz is null or p.recorded_at <= $2)
+order by p.at desc, p.order_id, p.line_id limit $3
+"""
 EVENTS_SHOWN = 20
 
 
@@ -111,13 +124,15 @@ async def explain(
         terms = await connection.fetch(TERMS, level_id, at, EVENTS_SHOWN)
         told = {name: value for name, value in row.items() if name != "level_id"}
         told |= {"terms": [dict(term) for term in terms], "is_complete": _is_complete(terms, at)}
+        shorts = await connection.fetch(SUSPENSIONS, level_id, at, EVENTS_SHOWN)
+        told["shorts"] = [dict(short) for short in shorts]
         if at is None:
             told["lines"] = [dict(line) for line in await connection.fetch(LINES, level_id)]
         else:
             told |= {
                 "version": None, "anchored_at": None, "sellable": _sellable(terms),
                 "reserved": reserved.get(level_id, 0), "allocated": booked.get(level_id, 0),
-                "lines": [],
+                "lines": [], "suspended": any(not short["is_counted"] for short in shorts),
             }  # fmt: skip
         levels.append(told)
     if at is not None:

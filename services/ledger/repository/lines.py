@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import asyncpg
 
-from services.ledger.domain.lines import Line, Took, booking_deltas
+from services.ledger.domain.lines import Line, Shelves, Took, booking_deltas
+from services.ledger.repository.suspensions import IS_SUSPENDED
 from shared.postgres.connecting import Connection
 
 LineKey = tuple[str, str]
@@ -51,10 +52,10 @@ select o.*, (select array_agg(row(a.level_id, a.quantity)) from ledger.allocatio
 from ledger.order_lines o where order_line_id = any($1::bigint[])
 order by order_line_id for update of o
 """
-FREE = """
-select level_id, sellable - reserved - allocated as free from ledger.levels
-where level_id = any($1::integer[])
-"""
+FREE = f"""
+select l.level_id, l.sellable - l.reserved - l.allocated as free, {IS_SUSPENDED} as is_suspended
+from ledger.levels l where l.level_id = any($1::integer[])
+"""  # noqa: S608  (only another module's constant is put into the text)
 SAVE = """
 update ledger.order_lines o set
     revision = i.revision, wanted = i.wanted, shipped = i.shipped, short = i.short,
@@ -206,9 +207,10 @@ async def lock_levels(connection: Connection, levels: Collection[int]) -> None:
     await connection.execute(LOCK_LEVELS, list(levels))
 
 
-async def free_at(connection: Connection, levels: Collection[int]) -> dict[int, int]:
-    """Signed free units of each level: sellable − reserved − allocated."""
-    return {row[0]: row[1] for row in await connection.fetch(FREE, list(levels))}
+async def free_at(connection: Connection, levels: Collection[int]) -> Shelves:
+    """Signed free units of each level, sellable − reserved − allocated, and which are suspended."""
+    rows = await connection.fetch(FREE, list(levels))
+    return Shelves({row[0]: row[1] for row in rows}, [row[0] for row in rows if row[2]])
 
 
 async def save_lines(

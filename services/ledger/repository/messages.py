@@ -48,6 +48,7 @@ class LevelState(NamedTuple):
     last_offset: int | None
     balances: Sequence[Balance] | None = None
     fences: Sequence[FenceLeft] | None = None
+    is_suspended: bool = False
 
 
 def level_message(level: LevelState) -> Outgoing:
@@ -70,9 +71,9 @@ def level_message(level: LevelState) -> Outgoing:
     state = StockLevel.model_construct(
         sku=level.sku, location=level.location, version=level.version, sellable=sellable,
         reserved=level.reserved, allocated=level.allocated, buckets=buckets,
-        owned_by_others=tuple(others), ring_fences=_fences(level.fences), suspended=False,
-        counted_at=level.anchored_at, recorded_at=_moment(level.version),
-        movement_position=position,
+        owned_by_others=tuple(others), ring_fences=_fences(level.fences),
+        suspended=level.is_suspended, counted_at=level.anchored_at,
+        recorded_at=_moment(level.version), movement_position=position,
     )  # fmt: skip
     return _outgoing(STOCK_LEVELS, state, level.partition, level.version)
 

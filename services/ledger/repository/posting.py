@@ -117,7 +117,8 @@ select
     (select array_agg(row(
         m.level_id, s.sku, lo.location, s.partition, m.version, m.sellable, m.reserved,
         m.allocated, m.anchored_at, m.last_partition, m.last_offset,
-        exists (select from ledger.balances b where b.level_id = m.level_id)
+        m.suspended_at is not null
+        or exists (select from ledger.balances b where b.level_id = m.level_id)
         or exists (select from balanced b where b.level_id = m.level_id)
         or m.reserved > 0 and exists (
             select from ledger.holds h where h.level_id = m.level_id and h.settled_at is null
@@ -244,8 +245,8 @@ async def post_alone(
     assert row is not None, "a select without a table gives a row"
     if not row["is_open"]:
         raise Fenced
-    # Levels with other accounts or fences are read whole, and so is whatever goes out in one row
-    # with them.
+    # Levels with other accounts, fences or suspensions are read whole, and so is whatever goes out
+    # in one row with them.
     found = row["levels"] or ()
     unknown = {state[3] for state in found if state[11]}
     return PostedAlone(

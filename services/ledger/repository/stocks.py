@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from services.ledger.domain.fences import Fence
 from services.ledger.domain.offers import Stand
 from services.ledger.repository.fences import read_fences
+from services.ledger.repository.suspensions import IS_SUSPENDED
 from shared.postgres.connecting import Connection
 
 SKUS = """
@@ -14,11 +15,12 @@ select s.sku, s.sku_id, s.terms, (
     where o.sku_id = s.sku_id and (o.short > 0 or o.unsourced > 0)) as unsourced
 from ledger.skus s where s.sku = any($1::text[])
 """
-LEVELS = """
-select l.sku_id, lo.location, l.level_id, l.version, l.sellable, l.reserved, l.allocated
+LEVELS = f"""
+select l.sku_id, lo.location, l.level_id, l.version, l.sellable, l.reserved, l.allocated,
+       {IS_SUSPENDED} as is_suspended
 from ledger.levels l join ledger.locations lo using (location_id)
 where l.sku_id = any($1::integer[])
-"""
+"""  # noqa: S608  (only another module's constant is put into the text)
 LEVEL_IDS = """
 select l.level_id from ledger.levels l join ledger.skus s using (sku_id)
 where s.sku = any($1::text[])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ledger.domain.kits import Part, book_together, want_kit
-from services.ledger.domain.lines import Command, Line, Took, consume
+from services.ledger.domain.lines import Command, Line, Shelves, Took, consume
 from services.ledger.domain.outcomes import Booked, in_kits
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -54,7 +54,7 @@ def told(wanted: int = 1, first: int = 100, **overrides: Any) -> list[Line]:  # 
 
 
 def booked(group: list[Line], free: Mapping[int, int]) -> list[Line]:
-    return book_together([group], free, NOON)
+    return book_together([group], Shelves(free), NOON)
 
 
 def taken(group: list[Line]) -> dict[int, int]:
@@ -246,7 +246,7 @@ def test_an_older_command_changes_nothing() -> None:
 def test_the_older_of_two_lines_gets_the_last_parts() -> None:
     young, old = told(1, first=100), told(1, first=200)
 
-    first = book_together([old, young], {21: 3, 31: 2}, NOON)
+    first = book_together([old, young], Shelves({21: 3, 31: 2}), NOON)
 
     assert outcome(first[:3]).short == 0
     assert outcome(first[3:]).short == 1
@@ -334,3 +334,11 @@ def test_whatever_happens_demand_stays_in_the_books_and_nothing_is_taken_twice(
                 # What serves its line stays, also where the shelf has been emptied under it.
                 there = max(0, sellable.get(level, 0), before.get(level, 0))
                 assert units - short <= there
+
+
+def test_no_kit_is_put_together_of_parts_that_were_looked_for_in_vain() -> None:
+    group, shelves = told(), Shelves({21: 2, 31: 1, 22: 2, 32: 1}, suspended=[31])
+
+    after = book_together([group], shelves, NOON)
+
+    assert taken(after) == {22: 2, 32: 1}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.ledger.domain.lines import (
     Command,
     Line,
+    Shelves,
     Took,
     book_all,
     booking_deltas,
@@ -23,7 +24,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 def book_at_noon(todo: Sequence[Line], free: Mapping[int, int]) -> list[Line]:
     """Every line booked at noon."""
-    return book_all(todo, free, NOW)
+    return book_all(todo, Shelves(free), NOW)
 
 
 def a_line(number: int = 1, **overrides: object) -> Line:
@@ -159,3 +160,38 @@ def test_a_line_for_later_takes_its_turn_when_its_time_has_come() -> None:
     waiting = a_line(2, accepted_at=NOW - timedelta(days=1))
 
     assert sorted([old, waiting], key=lambda line: line.turn) == [waiting, old]
+
+
+@pytest.mark.parametrize(
+    ("free", "may_split", "booked", "short"),
+    [
+        pytest.param({10: 5, 20: 5}, False, {20: 3}, 0, id="the_next_that_serves_it"),
+        pytest.param({10: 5, 20: 1}, True, {20: 3}, 2, id="what_lies_there_counts_for_nothing"),
+        pytest.param({10: 5, 20: 1}, False, {20: 3}, 2, id="short_where_goods_would_be_offered"),
+    ],
+)
+def test_nobody_counts_on_a_suspended_level(
+    free: dict[int, int], may_split: bool, booked: dict[int, int], short: int
+) -> None:
+    shelves = Shelves(free, suspended=[10])
+
+    (line,) = book_all([a_line(may_split=may_split)], shelves, NOW)
+
+    assert (line.booked, line.short) == (booked, short)
+    assert line.candidates[0] == 20 or not short
+
+
+def test_a_line_that_can_go_nowhere_else_waits_at_its_suspended_place() -> None:
+    held = a_line(candidates=(10,), booked={10: 3}, short=1)
+
+    (line,) = book_all([held], Shelves({10: 7}, suspended=[10]), NOW)
+
+    assert (line.booked, line.short) == ({10: 3}, 3)
+
+
+def test_what_is_being_picked_at_a_suspended_level_stays() -> None:
+    held = a_line(booked={10: 3})
+
+    (line,) = book_all([held], Shelves({10: 0, 20: 9}, suspended=[10]), NOW)
+
+    assert line.booked == {10: 3}

@@ -10,7 +10,7 @@ import pytest
 from services.ledger.domain.anchors import Anchor, Standing, set_anchor
 from services.ledger.domain.corrections import Content, compensations
 from services.ledger.domain.handing_over import HeldPart, handed_over
-from services.ledger.domain.lines import Command, Line, Took, book_all, consume, want
+from services.ledger.domain.lines import Command, Line, Shelves, Took, book_all, consume, want
 from services.orders.domain.sourcing import Demand, PoolOrder
 from services.orders.handlers.translating import order_of
 from shared.contracts.movements import StockMovement
@@ -100,7 +100,7 @@ def test_a_cancelled_unit_is_free_again() -> None:
     wanted = order.wanted(order.lines["1"])
 
     line = want(a_line(order.lines["1"].quantity, booked_before), command(wanted, (CENTRAL, STORE)))
-    (booked,) = book_all([line], {CENTRAL: free_before}, NOW)
+    (booked,) = book_all([line], Shelves({CENTRAL: free_before}), NOW)
 
     assert sum(booked.booked.values()) == booked_after
     assert free_before + booked_before - booked_after == free_after
@@ -112,7 +112,7 @@ def test_what_was_not_found_is_booked_at_the_next_place_of_the_pool() -> None:
     told, levels = order.lines["1"], {"central": CENTRAL, "store-1": STORE}
     demand = Demand(
         sku=told.sku or "", quantity=order.wanted(told), channel=order.channel,
-        pool=("central", "store-1"), fulfil_from="central", short_at=told.short_at,
+        pool=("central", "store-1"), fulfil_from="central", short_at=told.shorts,
     )  # fmt: skip
     central, store = (
         figure("short", "central, sellable")[1],
@@ -122,7 +122,7 @@ def test_what_was_not_found_is_booked_at_the_next_place_of_the_pool() -> None:
 
     candidates = tuple(levels[name] for name in PoolOrder().rank(demand).candidates)
     line = want(a_line(demand.quantity, before), command(demand.quantity, candidates))
-    (booked,) = book_all([line], {CENTRAL: central - before, STORE: store}, NOW)
+    (booked,) = book_all([line], Shelves({CENTRAL: central - before, STORE: store}), NOW)
 
     assert booked.booked.get(CENTRAL, 0) == figure("short", "central, allocated")[1]
     assert booked.booked.get(STORE, 0) == figure("short", "store-1, allocated")[1]

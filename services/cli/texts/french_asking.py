@@ -1,0 +1,69 @@
+"""French of what asks: stock, parked messages, observations. As in `french.py`."""
+
+from typing import Final
+
+ASKING: Final = {
+    "observations: {state}": "observations : {state}",
+    "Of each state: {value}": "Par état : {value}",
+    "sources": "sources",
+    "none to look at": "aucune à regarder",
+    "yes": "oui",
+    "no: it posts": "non : elle comptabilise",
+    "anything": "quoi que ce soit",
+    "applied": "appliqué",
+    "was brought back before": "avait déjà été repris",
+    "parked again as {reason}": "remis en attente : {reason}",
+    "parked": "messages en attente",
+    "Of each reason: {value}": "Par motif : {value}",
+    "`stocktide parked list` shows what is left.": "`stocktide parked list` montre ce qui reste.",
+    "parked {name}:{number}": "message en attente {name}:{number}",
+    "Which messages?": "Quels messages ?",
+    "Name ids, or one of --reason and --all.": "Indiquez des identifiants, ou --reason, ou --all.",
+    "{name}: replayed {replayed}": "{name} : {replayed} repris",
+    "{told!r} is no id of a parked message.": (
+        "{told!r} n'est pas l'identifiant d'un message en attente."
+    ),
+    "An id is SERVICE:NUMBER, as `stocktide parked list` shows it.": (
+        "Un identifiant s'écrit SERVICE:NUMÉRO, comme le montre `stocktide parked list`."
+    ),
+    "No parked message has the id {told}.": "Aucun message en attente n'a l'identifiant {told}.",
+    "`stocktide parked list` shows them.": "`stocktide parked list` les montre.",
+    "Several services have it: {ids}.": "Plusieurs services l'ont : {ids}.",
+    "Name one of them.": "Indiquez l'un d'eux.",
+    "No service called {service!r} keeps parked messages here.": (
+        "Aucun service nommé {service!r} ne garde ici de messages en attente."
+    ),
+    "There are: {value}.": "Il y a : {value}.",
+    "{sku}: what the ledger had booked{by}": "{sku} : ce que le grand livre a comptabilisé{by}",
+    "{won} over {lost}": "{won} plutôt que {lost}",
+    "Asked for; `stocktide status` shows when availability is ready again.": (
+        "Demandé ; `stocktide status` montre quand availability est de nouveau prêt."
+    ),
+    "levels": "niveaux de stock",
+    "available to sell": "disponible à la vente",
+    "The ledger has no level of {sku}{value}.": "Le grand livre n'a aucun stock de {sku}{value}.",
+    "Look for a typing error; `stocktide stock get` lists its locations.": (
+        "Cherchez une faute de frappe ; `stocktide stock get` liste ses emplacements."
+    ),
+    "{channel}: {available_to_sell} available to sell": (
+        "{channel} : {available_to_sell} disponibles à la vente"
+    ),
+    "offered by": "offert par",
+    "{channel}: made of": "{channel} : composé de",
+    "Nobody has told us of {sku}.": "Personne ne nous a parlé de {sku}.",
+    "{location}: months that are closed hold some that was recorded later.": (
+        "{location} : des mois clos contiennent des écritures postérieures."
+    ),
+    "{told!r} is no moment.": "{told!r} n'est pas un moment.",
+    "Write it as 2026-03-01T12:00:00+01:00.": "Écrivez-le comme 2026-03-01T12:00:00+01:00.",
+    " by {moment}": " au {moment}",
+    " at {location}": " à {location}",
+    " restated": " (redressé)",
+    "waiting to be counted": "en attente de comptage",
+    "Nothing waits to be counted.": "Rien n'attend d'être compté.",
+    "{location}: looked for in vain at {at} for order {order}, and not counted since: "
+    "offered at no distance.": (
+        "{location} : cherché en vain le {at} pour la commande {order}, et pas compté depuis : "
+        "n'est plus offert à distance."
+    ),
+}
