@@ -48,6 +48,7 @@ class RefusalReason(StrEnum):
     LOCATION_SUSPENDED = "location_suspended"
     LOCATION_NOT_ABLE = "location_not_able"
     EXCEEDS_ORDER_LIMIT = "exceeds_order_limit"
+    EXCEEDS_CUSTOMER_LIMIT = "exceeds_customer_limit"
     QUANTITY_EXCEEDS_OFFERED = "quantity_exceeds_offered"
     QUANTITY_EXCEEDS_POOL = "quantity_exceeds_pool"
     ANOTHER_LINE_REFUSED = "another_line_refused"

@@ -28,6 +28,7 @@ class Term(StrEnum):
     MAX_LISTED = "max_listed"
     END_WHEN = "end_when"
     ORDER_LIMIT = "order_limit"
+    CUSTOMER_LIMIT = "customer_limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,8 @@ WORDS: Final = {
     "pool": "pool", "share": "part", "channel_buffer": "marge du canal",
     "location_buffer": "marge du lieu", "kept_for_store": "gardé pour le magasin",
     "silence_buffer": "marge de silence", "share_permille": "part en millièmes",
-    "order_limit": "limite par commande", "max_listed": "maximum affiché",
+    "order_limit": "limite par commande", "customer_limit": "limite par client",
+    "max_listed": "maximum affiché",
     "end_when": "fin d'affichage à",
     # sources and observations
     "posts": "comptabilise", "observes": "observe", "waiting": "en attente",

@@ -6,12 +6,13 @@ lines. Nothing here reads the clock or the database.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
 from services.ledger.domain.fences import NOBODY, TAKING, Fence, Use, Whom, left_at, open_to, use
 from services.ledger.domain.kit_holds import by_location, exploded, made_of_parts
+from services.ledger.domain.limits import Had, limit_of
 from services.ledger.domain.offers import (
     FREELY,
     NO_STAND,
@@ -28,8 +29,6 @@ from services.ledger.domain.offers import (
 from services.ledger.domain.refusals import PRECEDENCE, Refusal, RefusalReason
 from services.ledger.domain.terms import MadeOf, SkuFacts, TermBook, Terms
 
-# What an order's limit binds: units that a customer gets.
-LIMITED = frozenset({"cart", "order", "in_store"})
 # A recall takes whatever lies anywhere: no buffer keeps a unit from it, and no closure.
 UNBOUND = frozenset({"recall"})
 
@@ -43,6 +42,8 @@ class SkuStock:
     levels: Mapping[str, Stand]
     unsourced: int = 0
     fences: tuple[Fence, ...] = ()
+    had: Mapping[str, tuple[Had, ...]] = field(default_factory=dict)
+    """Read where a limit asks what customers have of the SKU, by customer."""
     owes: bool = field(init=False)
     """Is anything accepted that isn't served from where it is booked?"""
 
@@ -123,8 +124,24 @@ def decide_all(
     for request in requests:
         outcome = decide(request, stocks, terms, taken, now)
         taken = evolve(taken, outcome)
+        if request.whom.customer_ref is not None and outcome.is_held:
+            stocks = _counted(stocks, request, request.whom.customer_ref, outcome, now)
         outcomes.append(outcome)
     return outcomes
+
+
+def _counted(
+    stocks: Mapping[str, SkuStock], request: Reserve, customer: str, outcome: Outcome, now: datetime
+) -> Mapping[str, SkuStock]:
+    """What the customer has now, for the requests after this one."""
+    after = dict(stocks)
+    for wish, line in zip(request.wishes, outcome.lines, strict=True):
+        if line.taken:
+            more = Had(now, sum(line.in_kits().values()))
+            had = after[wish.sku].had
+            told = {**had, customer: (*had.get(customer, ()), more)}
+            after[wish.sku] = replace(after[wish.sku], had=told)
+    return after
 
 
 def decide(
@@ -196,19 +213,20 @@ def _decide_line(
     terms = _terms_of(request, wish, stock, book, now)
     if terms.refusal is not None:
         return _nothing(terms.refusal, wish)
-    limit = terms.order_limit
-    if limit is None or before + wish.quantity <= limit or request.purpose not in LIMITED:
+    customer = request.whom.customer_ref
+    had = stock.had.get(customer, ()) if customer else ()
+    limit = limit_of(terms, request.purpose, had, before)
+    if limit is None or wish.quantity <= limit.most:
         return _decide_under(terms, request, wish, stock, stocks, book, taken, now)
-    allowed = wish._replace(quantity=max(0, limit - before))
-    if not allowed.quantity:
-        return _nothing(RefusalReason.EXCEEDS_ORDER_LIMIT, wish)
+    if not limit.most:
+        return _nothing(limit.reason, wish)
+    allowed = wish._replace(quantity=limit.most)
     line = _decide_under(terms, request, allowed, stock, stocks, book, taken, now)
     held = sum(line.in_kits().values()) or (line.refusal.possible if line.refusal else 0)
     if request.takes_what_there_is:
         missing = wish.quantity - held
-        refusal = Refusal(RefusalReason.EXCEEDS_ORDER_LIMIT, missing, held)
-        return line._replace(refusal=refusal)
-    return LineOutcome((), Refusal(RefusalReason.EXCEEDS_ORDER_LIMIT, wish.quantity, held))
+        return line._replace(refusal=Refusal(limit.reason, missing, held))
+    return LineOutcome((), Refusal(limit.reason, wish.quantity, held))
 
 
 def _decide_under(

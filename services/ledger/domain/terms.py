@@ -121,6 +121,7 @@ class Terms(NamedTuple):
     channel_buffer: int = 0
     refusal: RefusalReason | None = None
     order_limit: int | None = None  # units of the SKU that one order may have
+    customer_limit: Policy | None = None  # or one customer, in all orders while it is in force
 
 
 UNKNOWN = Life()
@@ -128,10 +129,9 @@ D = TypeVar("D", bound=Dated)
 Key = tuple[object, ...]
 
 
-def _order_limit(speaking: Sequence[Policy], product: Product, channel: str) -> int | None:
-    limits = [policy for policy in speaking if policy.term is Term.ORDER_LIMIT]
-    winner = contest(limits, product, None, channel).winner if limits else None
-    return None if winner is None else winner.value
+def _limit(term: Term, speaking: Sequence[Policy], product: Product, channel: str) -> Policy | None:
+    limits = [policy for policy in speaking if policy.term is term]
+    return contest(limits, product, None, channel).winner if limits else None
 
 
 def in_force(dated: Sequence[D], moment: datetime) -> D | None:
@@ -215,13 +215,15 @@ class TermBook:
             return Terms({}, refusal=RefusalReason.CHANNEL_CLOSED)
         product, speaking = _product(facts, life), self._speaking(facts, moment)
         buffers = [p for p in speaking if p.term is Term.CHANNEL_BUFFER]
+        order_limit = _limit(Term.ORDER_LIMIT, speaking, product, name)
         return Terms(
             places={
                 location: self._place_terms(product, location, channel, method, speaking, moment)
                 for location in channel.pool
             },
             channel_buffer=contest(buffers, product, None, name).value_or(0),
-            order_limit=_order_limit(speaking, product, name),
+            order_limit=None if order_limit is None else order_limit.value,
+            customer_limit=_limit(Term.CUSTOMER_LIMIT, speaking, product, name),
         )
 
     def _place_terms(

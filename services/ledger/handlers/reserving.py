@@ -20,12 +20,14 @@ from services.ledger.handlers.fencing import uses_of
 from services.ledger.handlers.kit_holding import kit_parts_of, made_of_rows, parts_in
 from services.ledger.handlers.terming import facts_of, reference_of
 from services.ledger.repository import fences, holds, kits, terms
+from services.ledger.repository.customers import read_had
 from services.ledger.repository.holds import Parts, Premises
 from services.ledger.repository.lines import lock_levels
 from services.ledger.repository.stocks import levels_of, read_stocks
 from shared.contracts.holds import Purpose
 from shared.postgres.connecting import Connection, Pool
 from shared.runtime.clock import Clock
+from shared.stock.policies import Term
 
 # A process's memory must not grow with SKU × location: past this, all is read again.
 LEVELS_MAX = 200_000
@@ -83,6 +85,8 @@ class Reserving:
         if any(request.purpose == Purpose.RING_FENCE for request in group):
             return None  # what is remembered of levels knows fences only as they were read
         book = await self._terms(connection, now)
+        if _customers_limited(group, stocks, book):
+            return None  # two orders of one customer are decided one after the other
         outcomes = decide_all(group, stocks, book, now)
         if not all(outcome.is_whole for outcome in outcomes) or uses_of(group, outcomes):
             return None
@@ -105,13 +109,16 @@ class Reserving:
         await holds.expire(connection, levels, now)
         known = await holds.find(connection, [request.hold_id for request in group])
         self._forget(skus)
-        stocks = await _read(connection, skus)  # not remembered: it is true only if this commits
+        # Not remembered: it is true only if this commits.
+        stocks: Stocks = await _read(connection, skus)
         if not set(parts_in(group, stocks, now)) <= set(skus):
             raise asyncpg.SerializationError("a kit is made of other parts by now: run again")
         version = await terms.terms_version(connection)
         if self._book is None or not self._book.holds(version, now):
             self._book = None
         book = await self._terms(connection, now)
+        if customers := _customers_limited(group, stocks, book):
+            stocks = await _with_had(connection, stocks, customers, now)
         fresh = [request for request in group if request.hold_id not in known]
         outcomes = decide_all(fresh, stocks, book, now)
         parts = _parts(fresh, outcomes, stocks)
@@ -167,6 +174,25 @@ async def _read(connection: Connection, skus: Collection[str]) -> dict[str, SkuS
         )
         for sku, one in seen.items()
     }  # fmt: skip
+
+
+async def _with_had(
+    connection: Connection, stocks: Stocks, customers: Collection[str], now: datetime
+) -> Stocks:
+    """The SKUs with what these customers have been given of them."""
+    given = await read_had(connection, customers, [one.sku_id for one in stocks.values()], now)
+    return {sku: replace(one, had=given.get(one.sku_id, {})) for sku, one in stocks.items()}
+
+
+def _customers_limited(group: Sequence[Reserve], stocks: Stocks, book: TermBook) -> set[str]:
+    """Customers of the group, where any limit per customer could bind them."""
+    customers = {request.whom.customer_ref for request in group} - {None}
+    if not customers:
+        return set()
+    own = (policy for stock in stocks.values() for policy in stock.facts.policies)
+    if not any(p.term is Term.CUSTOMER_LIMIT for p in (*book.reference.policies, *own)):
+        return set()
+    return {customer for customer in customers if customer is not None}
 
 
 def _skus_of(group: Sequence[Reserve]) -> list[str]:

@@ -86,6 +86,7 @@ CLOSED = a_policy(Term.CLOSED, 1, location="A")
 EXCLUDED = a_policy(Term.EXCLUDED, 1, location="A")
 SUSPENDED = a_policy(Term.SUSPENDED, 1, location="A")
 LIMIT = a_policy(Term.ORDER_LIMIT, 4)
+PER_CUSTOMER = a_policy(Term.CUSTOMER_LIMIT, 4)
 STARTS_LATER = Life(sold_from=NOW + HOUR)
 
 # Each row meets its own reason and every one behind it: whoever reorders them fails here.
@@ -133,6 +134,10 @@ WALK = [
     pytest.param(
         a_request(a_wish(9, "A")), (LIMIT,), {"unsourced": 3}, R.EXCEEDS_ORDER_LIMIT, 4,
         id="more_than_one_order_may_have",
+    ),
+    pytest.param(
+        a_request(a_wish(9, "A")), (PER_CUSTOMER,), {"unsourced": 3}, R.EXCEEDS_CUSTOMER_LIMIT, 4,
+        id="more_than_one_customer_may_have",
     ),
     pytest.param(
         a_request(a_wish(9, "A")), (), {"unsourced": 3}, R.QUANTITY_EXCEEDS_OFFERED, 5,
