@@ -234,7 +234,7 @@ class LedgerHandler:
         sources |= {source for source, _ in facts.numbers}
         for item in read.wanted:
             skus.update(kitting.skus_of(item.command))
-            locations.update(item.command.candidates)
+            locations.update(booking.places_of(item.command))
         await references.learn_names(connection, known, skus=skus, locations=locations)
         await references.learn_sources(connection, known, sources)
         await references.learn_accounts(connection, known, accounts)

@@ -122,12 +122,12 @@ def candidate_keys(wanted: Sequence[Wanted], known: Known) -> set[LevelKey]:
         (known.skus[sku], known.locations[location])
         for item in wanted
         for sku in skus_of(item.command)
-        for location in _places_of(item.command)
+        for location in places_of(item.command)
         if location in known.locations
     }
 
 
-def _places_of(command: StockCommand) -> list[str]:
+def places_of(command: StockCommand) -> list[str]:
     """Where the line may be served, and where its goods were looked for in vain."""
     if not command.short_at:
         return list(command.candidates)

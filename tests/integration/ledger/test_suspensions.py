@@ -165,6 +165,12 @@ async def test_who_looked_later_than_now_looked_now(ledger: LedgerBench) -> None
     assert not (await told(ledger)).suspended
 
 
+async def test_a_place_is_suspended_that_nothing_was_told_of_before(ledger: LedgerBench) -> None:
+    await ledger.command(in_vain())
+
+    assert (await told(ledger)).suspended
+
+
 async def test_a_place_that_nobody_knows_is_passed_over(ledger: LedgerBench) -> None:
     await receive(ledger, ("L2", 5))
 
