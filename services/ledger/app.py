@@ -14,6 +14,7 @@ from services.ledger import api, metrics
 from services.ledger.handlers.batch import LedgerHandler, Reading
 from services.ledger.handlers.expiring import Expiring
 from services.ledger.handlers.falling_due import FallingDue
+from services.ledger.handlers.hold_requests import HoldRequests
 from services.ledger.handlers.holding import Holding
 from services.ledger.handlers.listening import Listening
 from services.ledger.handlers.maintaining import Maintaining
@@ -30,7 +31,13 @@ from services.ledger.repository.silences import count_silences
 from services.ledger.repository.sources import open_gaps, undeclared
 from services.ledger.repository.suspensions import count_suspended
 from services.ledger.settings import LedgerSettings
-from shared.contracts.topics import REFERENCE_DATA, REPUBLISHES, STOCK_COMMANDS, STOCK_MOVEMENTS
+from shared.contracts.topics import (
+    HOLD_REQUESTS,
+    REFERENCE_DATA,
+    REPUBLISHES,
+    STOCK_COMMANDS,
+    STOCK_MOVEMENTS,
+)
 from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer, send_all
@@ -55,7 +62,10 @@ GATHER_FROM_LAG = 20_000
 GATHER_SECONDS = 2.0
 CAUGHT_UP_LAG = 1_000  # so few messages are read in less than a second: nobody's word is far behind
 HOLDS_SECONDS = 0.05  # how soon the relay finds what the api has written
-TOPICS = (STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name, REPUBLISHES.name)
+TOPICS = (
+    STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name, REPUBLISHES.name,
+    HOLD_REQUESTS.name,
+)  # fmt: skip
 
 
 async def build_worker(process: Process) -> None:
@@ -69,26 +79,26 @@ async def build_worker(process: Process) -> None:
     producer = await open_producer(kafka)
     process.resources.push_async_callback(producer.stop)
     states, remembered, consumed = LedgerStates(pool), Remembered(), asyncio.Event()
+    held_by = _database_clock(process, pool, clock)
+    holding = _holding(process, pool, held_by, settings, woken=lambda: relay.wake())
+    telling = partial(send_all, producer)
     handler = LedgerHandler(
         connection, pool, clock, woken=lambda: relay.wake(), released=lambda: releasing.wake(),
         left=lambda rows, levels: relay.wake(is_remembered=remembered.remember(rows, levels)),
         hold_ahead=timedelta(hours=settings.hold_ahead_hours),
+        asked=HoldRequests(holding, telling).answer,
     )  # fmt: skip
     releasing = Releasing(handler, pool, process.closing, sweep_seconds=settings.sweep_seconds)
-    expiring = _expiring(process, pool, clock, woken=lambda: relay.wake())
+    expiring = Expiring(pool, held_by, process.closing, woken=lambda: relay.wake())
+    process.add("expire", expiring.run)
     reading = ConsumerOptions(
         servers=kafka, group="ledger", topics=TOPICS,
         batch_max=lambda: (
             settings.batch_max_with_holds if expiring.has_company() else settings.batch_max
         ),
     )  # fmt: skip
-    consuming = Consuming(
-        reading,
-        handler,
-        Positions(pool, schema="ledger", owner=f"{socket.gethostname()}/{new_id()}"),
-        clock,
-        process.closing,
-    )
+    positions = Positions(pool, schema="ledger", owner=f"{socket.gethostname()}/{new_id()}")
+    consuming = Consuming(reading, handler, positions, clock, process.closing)
     own_partitions = partial(movement_partitions, consuming)
     relay = Relay(
         states, producer, own_partitions, consumed, remembering=remembered,
@@ -99,7 +109,6 @@ async def build_worker(process: Process) -> None:
     process.add("consume", lambda: _consume(consuming, relay, consumed))
     process.add("release", releasing.run)
     _add_background(process, pool, handler, settings, is_first=lambda: 0 in own_partitions())
-    telling = partial(send_all, producer)
     republishing = Republishing(pool, telling, clock, process.closing, woken=relay.wake)
     process.add("republish", republishing.run)
     _add_silencing(process, pool, producer, handler, consuming, settings)
@@ -117,13 +126,27 @@ async def _consume(consuming: Consuming[Reading], relay: Relay, consumed: asynci
         await relaying
 
 
-def _expiring(process: Process, pool: Pool, clock: Clock, *, woken: Callable[[], None]) -> Expiring:
-    """Holds that end, by the database's clock."""
+def _database_clock(process: Process, pool: Pool, clock: Clock) -> DatabaseClock:
+    """The clock by which holds begin and end."""
     held_by = DatabaseClock(pool, clock, process.closing)
-    expiring = Expiring(pool, held_by, process.closing, woken=woken)
     process.add("clock", held_by.run)
-    process.add("expire", expiring.run)
-    return expiring
+    return held_by
+
+
+def _holding(
+    process: Process,
+    pool: Pool,
+    held_by: Clock,
+    settings: LedgerSettings,
+    *,
+    woken: Callable[[], None],
+) -> Holding:
+    holding = Holding(
+        pool, held_by, process.closing, woken=woken, ttl_seconds=settings.hold_seconds,
+        overdue_after=settings.overdue_after,
+    )  # fmt: skip
+    process.add("hold", holding.run)
+    return holding
 
 
 def _add_background(
@@ -217,22 +240,22 @@ async def build_api(process: Process) -> None:
     process.resources.push_async_callback(pool.close)
     connection = LastingConnection(dsn, application="stocktide-ledger-worker")
     process.resources.push_async_callback(connection.close)
+    held_by = _database_clock(process, pool, clock)
+    holding = _holding(process, pool, held_by, settings, woken=_nothing)
     handler = LedgerHandler(
         connection, pool, clock, woken=_nothing, released=_nothing, left=lambda *_: None,
         hold_ahead=timedelta(hours=settings.hold_ahead_hours),
+        asked=HoldRequests(holding, _untold).answer,
     )  # fmt: skip
-    held_by = DatabaseClock(pool, clock, process.closing)
-    holding = Holding(
-        pool, held_by, process.closing, woken=_nothing, ttl_seconds=settings.hold_seconds,
-        overdue_after=settings.overdue_after,
-    )  # fmt: skip
-    process.add("hold", holding.run)
-    process.add("clock", held_by.run)
     application = api.create(
         pool, handler, LedgerStates(pool), holding, process.health,
         overdue_after=timedelta(hours=settings.unmatched_hours),
     )  # fmt: skip
     process.serve_http(application, host=stack.host, port=settings.api_port)
+
+
+async def _untold(answers: Sequence[object]) -> None:
+    """What is replayed by hand is done; who asked asks again, and is answered."""
 
 
 def _nothing() -> None:

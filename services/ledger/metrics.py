@@ -12,7 +12,7 @@ SERVICE = "ledger"
 
 MESSAGES = Counter(
     "stocktide_ledger_messages_total",
-    "Messages by their fate: posted, observed, duplicate, folded or parked.",
+    "Messages by their fate: posted, observed, duplicate, folded, answered or parked.",
     ["fate"],
 )
 OBSERVATIONS = Gauge(

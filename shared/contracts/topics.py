@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from .allocations import Allocation
 from .availability import Availability
 from .commands import StockCommand
+from .hold_requests import HOLD_REQUESTS_MODELS, HoldAnswer
 from .levels import StockLevel
 from .movements import StockMovement
 from .orders import Order
@@ -176,6 +177,29 @@ STOCK_COMMANDS: Final = Topic(
     producers=("orders",),
     consumers=("ledger",),
 )
+HOLD_REQUESTS: Final = Topic(
+    name="hold-requests-v1",
+    purpose="What is asked of holds: reserve, extend, confirm, release.",
+    carries=Carries.EVENTS,
+    models=HOLD_REQUESTS_MODELS,
+    example="reserve.minimal.json",
+    ce_type="io.stocktide.hold-request.v1",
+    producers=("any adapter",),
+    consumers=("ledger",),
+    partitions=1,  # first come, first served: one queue for all
+    retention_ms=7 * _DAY_MS,
+)
+HOLD_ANSWERS: Final = Topic(
+    name="hold-answers-v1",
+    purpose="What became of each request of `hold-requests-v1`.",
+    carries=Carries.EVENTS,
+    models=(HoldAnswer,),
+    example="minimal.json",
+    ce_type="io.stocktide.hold-answer.v1",
+    producers=("ledger",),
+    consumers=("any reader",),
+    retention_ms=7 * _DAY_MS,
+)
 ALLOCATIONS: Final = Topic(
     name="allocations-v1",
     purpose="What the ledger gave each order line.",
@@ -235,6 +259,8 @@ TOPICS: Final = (
     SUPPLY_ORDERS,
     REFERENCE_DATA,
     STOCK_COMMANDS,
+    HOLD_REQUESTS,
+    HOLD_ANSWERS,
     ALLOCATIONS,
     STOCK_LEVELS,
     AVAILABILITY,

@@ -28,7 +28,8 @@ NAMES_OF_THINGS = {"Product.name"}
 IDENTIFIERS = {
     "sku", "location", "location_id", "to_location", "from_location", "short_at", "fulfil_from",
     "channel", "channels", "locations", "skus", "candidates", "pool", "owner", "order_id",
-    "line_id", "return_id", "supply_id", "supplier_id", "listing", "listing_id", "hold_id", "hold",
+    "line_id", "line_ids", "return_id", "supply_id", "supplier_id", "listing", "listing_id",
+    "hold_id", "hold",
     "promotion", "promotion_id", "calendar", "calendar_id", "policy_id", "source", "source_id",
     "issuer", "id", "ids", "attempt_id", "idempotency_key", "number", "line", "code", "serials",
     "carrier", "parcel", "substitutes", "variant_parent", "successor", "category", "segment",

@@ -12,6 +12,7 @@ from services.ledger.handlers import (
     booking,
     entering,
     handing_over,
+    hold_requests,
     kitting,
     movements,
     observing,
@@ -21,6 +22,7 @@ from services.ledger.handlers import (
 )
 from services.ledger.handlers.ageing import drop_too_old, too_old
 from services.ledger.handlers.booking import Wanted
+from services.ledger.handlers.hold_requests import Asked
 from services.ledger.handlers.outcome import CorrectedError, Outcome
 from services.ledger.handlers.reading import Fact, Facts
 from services.ledger.handlers.roles import Roles
@@ -32,7 +34,13 @@ from services.ledger.repository.posting import NO_FENCE, Columns, FenceArrays
 from services.ledger.repository.references import Known, LevelKey
 from services.ledger.repository.republishing import Request
 from services.ledger.repository.republishing import keep as keep_requests
-from shared.contracts.topics import REFERENCE_DATA, REPUBLISHES, STOCK_COMMANDS, STOCK_MOVEMENTS
+from shared.contracts.topics import (
+    HOLD_REQUESTS,
+    REFERENCE_DATA,
+    REPUBLISHES,
+    STOCK_COMMANDS,
+    STOCK_MOVEMENTS,
+)
 from shared.kafka.batches import Batch, Message
 from shared.postgres.connecting import Connection, Pool
 from shared.postgres.parking import Told, internal_error, note_parked
@@ -52,6 +60,7 @@ class Reading:
     wanted: list[Wanted] = field(default_factory=list)
     records: list[referring.Told] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
     columns: Columns = field(default_factory=Columns)
     done: list[Fact] = field(default_factory=list)  # the postings in `columns`
     rest: list[Fact] = field(default_factory=list)  # postings whose levels do not exist yet
@@ -101,6 +110,7 @@ class LedgerHandler:
         released: Callable[[], None],
         left: Callable[[Sequence[int], Mapping[int, LevelState]], object],
         hold_ahead: timedelta = timedelta(0),
+        asked: Callable[[Sequence[Asked]], Awaitable[None]] | None = None,
     ) -> None:
         self._connection = connection
         self._pool = pool
@@ -109,6 +119,7 @@ class LedgerHandler:
         self._released = released
         self._left = left
         self._hold_ahead = hold_ahead
+        self._asked = asked
         self._known = Known()
         self._first_id: UUID | None = None
         self._roles = Roles()
@@ -120,7 +131,12 @@ class LedgerHandler:
         return await self._read(list(batch.messages()))
 
     async def apply(self, batch: Batch, decoded: Reading) -> None:
-        """Post the batch behind its fence. Raises Fenced; then nothing has changed."""
+        """Post the batch behind its fence. Raises Fenced; then nothing has changed.
+
+        What is asked of holds is done before the position moves past it.
+        """
+        if decoded.asked and self._asked is not None:
+            await self._asked(decoded.asked)
         connection = await self._connection()
         fence = posting.fence_of(batch)
         try:
@@ -187,6 +203,8 @@ class LedgerHandler:
 
     async def _apply_again(self, connection: Connection, taken: list[ParkedMessage]) -> Told:
         read = await self._read(taken)
+        if read.asked and self._asked is not None:
+            await self._asked(read.asked)
         outcome = await self._in_rounds(connection, NO_FENCE, read)
 
         def told() -> None:
@@ -215,6 +233,9 @@ class LedgerHandler:
         )
         read.requests = republishing.read_requests(
             by_topic.get(REPUBLISHES.name, []), read.facts.refusals
+        )
+        read.asked = hold_requests.read_asked(
+            by_topic.get(HOLD_REQUESTS.name, []), read.facts.refusals
         )
         read.columns, read.done, read.rest = movements.columns_of(
             read.facts.postings, self._known, self._known.levels
@@ -321,6 +342,7 @@ class LedgerHandler:
         metrics.MESSAGES.labels("observed").inc(outcome.observed)
         metrics.MESSAGES.labels("duplicate").inc(outcome.duplicates)
         metrics.MESSAGES.labels("folded").inc(len(read.wanted) + len(read.records))
+        metrics.MESSAGES.labels("answered").inc(len(read.asked))
         metrics.MESSAGES.labels("parked").inc(len(outcome.refusals))
         note_parked(metrics.SERVICE, outcome.refusals)
 
