@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from services.cli.exits import CommandError, Exit
-from services.cli.texts import speak, tr
+from services.cli.import_command import import_
+from services.cli.options import AsJson, end
+from services.cli.texts import speak
 
 EPILOG = (
     "Exit status: 0 done · 1 it did not work, or an invariant of the demo does not hold · "
@@ -38,8 +40,7 @@ for name, group in (
     ("view", view), ("config", config),
 ):  # fmt: skip
     app.add_typer(group, name=name)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+app.command("import")(import_)
 
 
 class ObservationState(StrEnum):
@@ -108,7 +109,7 @@ def demo(
     """Replay a year of real sales through every service, watch it, and check it."""
     from services.cli.demo.command import run_demo
 
-    _end(run_demo(duration, report, database, source=source, speed=speed, keep=keep))
+    end(run_demo(duration, report, database, source=source, speed=speed, keep=keep))
 
 
 @app.command()
@@ -120,7 +121,7 @@ def up(
     """Start servers and services; stays in the foreground until Ctrl-C or `stocktide down`."""
     from services.cli.commands.running import bring_up
 
-    _end(bring_up(services or []))
+    end(bring_up(services or []))
 
 
 @app.command()
@@ -128,7 +129,7 @@ def down() -> None:
     """Stop what `up` or `demo` started in another terminal."""
     from services.cli.commands.running import bring_down
 
-    _end(bring_down())
+    end(bring_down())
 
 
 @app.command()
@@ -136,7 +137,7 @@ def status(*, as_json: AsJson = False) -> None:
     """Processes, ports, readiness and lag of the running stack."""
     from services.cli.commands.looking import show_status
 
-    _end(show_status(as_json=as_json))
+    end(show_status(as_json=as_json))
 
 
 @app.command()
@@ -149,7 +150,7 @@ def logs(
     """Last lines of the logs."""
     from services.cli.commands.looking import show_logs
 
-    _end(show_logs(service, follow=follow, lines=lines))
+    end(show_logs(service, follow=follow, lines=lines))
 
 
 @app.command()
@@ -157,7 +158,7 @@ def reset(*, yes: Confirmed = False, database: Database = None) -> None:
     """Remove all data of the stack in this folder."""
     from services.cli.commands.resetting import reset_data
 
-    _end(reset_data(database, confirmed=yes))
+    end(reset_data(database, confirmed=yes))
 
 
 @app.command()
@@ -167,7 +168,7 @@ def run(
     """Run one service in the foreground."""
     from services.cli.commands.running import run_service
 
-    _end(run_service(service))
+    end(run_service(service))
 
 
 @app.command()
@@ -175,7 +176,7 @@ def doctor(*, as_json: AsJson = False) -> None:
     """Look whether this machine has what the stack needs."""
     from services.cli.commands.doctor import examine
 
-    _end(examine(as_json=as_json))
+    end(examine(as_json=as_json))
 
 
 @app.command()
@@ -183,7 +184,7 @@ def migrate() -> None:
     """Bring the database's schemas up to date."""
     from services.cli.commands.preparing import apply_migrations
 
-    _end(apply_migrations())
+    end(apply_migrations())
 
 
 @app.command()
@@ -191,41 +192,7 @@ def topics(*, as_json: AsJson = False) -> None:
     """Create the topics that are missing, and list them all."""
     from services.cli.commands.preparing import apply_topics
 
-    _end(apply_topics(as_json=as_json))
-
-
-@app.command("import")
-def import_(
-    kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="product, identifier, listing, policy …")
-    ] = None,
-    file: Annotated[
-        str | None, typer.Argument(metavar="FILE", help="CSV, .csv.gz or .xlsx.")
-    ] = None,
-    *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it, change nothing.")] = False,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Let good rows in where others are refused.")
-    ] = False,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
-    zone: Annotated[str, typer.Option(help="Time zone of moments that tell none.")] = "UTC",
-    template: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Print the header of a kind's file.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Bring products, codes, places, policies … in from a file: all of it, or nothing."""
-    from services.cli.commands.importing import import_file, print_template
-
-    if template is not None:
-        _end(print_template(template))
-    if kind is None or file is None:
-        raise CommandError(tr("What, and from where?"), tr("Name KIND and FILE."), Exit.USAGE)
-    _end(
-        import_file(
-            kind, file, as_json=as_json, dry_run=dry_run, partial=partial, sheet=sheet, zone=zone
-        )
-    )
+    end(apply_topics(as_json=as_json))
 
 
 @event.command("publish")
@@ -235,7 +202,7 @@ def event_publish(
     """Publish CloudEvents: one, an array, or one a line. All are read before any is sent."""
     from services.cli.commands.events import publish
 
-    _end(publish(file))
+    end(publish(file))
 
 
 @stock.command("get")
@@ -245,7 +212,7 @@ def stock_get(
     """What is where, and what each channel may sell of it."""
     from services.cli.commands.stock import get
 
-    _end(get(skus, as_json=as_json))
+    end(get(skus, as_json=as_json))
 
 
 @stock.command("explain")
@@ -260,7 +227,7 @@ def stock_explain(
     """Why is it that many? Term by term, from the movements up; now or `--at` a past time."""
     from services.cli.commands.stock import explain
 
-    _end(explain(sku, location, channel, at, as_json=as_json))
+    end(explain(sku, location, channel, at, as_json=as_json))
 
 
 @stock.command("suspended")
@@ -274,7 +241,7 @@ def stock_suspended(
     """What was looked for in vain and is not offered at a distance until it is counted."""
     from services.cli.commands.stock import suspended
 
-    _end(suspended(location, after, limit, as_json=as_json))
+    end(suspended(location, after, limit, as_json=as_json))
 
 
 @view.command("rebuild")
@@ -282,7 +249,7 @@ def view_rebuild() -> None:
     """Build the fast view anew from the database."""
     from services.cli.commands.stock import rebuild_view
 
-    _end(rebuild_view())
+    end(rebuild_view())
 
 
 @parked.command("list")
@@ -296,7 +263,7 @@ def parked_list(
     """Parked messages of every service that runs, and how many there are of each reason."""
     from services.cli.commands.parked import list_parked
 
-    _end(list_parked(service, reason, limit, as_json=as_json))
+    end(list_parked(service, reason, limit, as_json=as_json))
 
 
 @parked.command("show")
@@ -306,7 +273,7 @@ def parked_show(
     """One parked message with all that is known of it."""
     from services.cli.commands.parked import show_parked
 
-    _end(show_parked(parked_id, as_json=as_json))
+    end(show_parked(parked_id, as_json=as_json))
 
 
 @parked.command("replay")
@@ -320,7 +287,7 @@ def parked_replay(
     """Try parked messages again, after their cause is mended."""
     from services.cli.commands.parked import replay_parked
 
-    _end(replay_parked(ids or [], service, reason, every=every))
+    end(replay_parked(ids or [], service, reason, every=every))
 
 
 @observations.command("list")
@@ -337,7 +304,7 @@ def observations_list(
     """What a system told that only observes, beside what was posted."""
     from services.cli.commands.observations import list_observations
 
-    _end(list_observations(state.value, source, after, limit, as_json=as_json))
+    end(list_observations(state.value, source, after, limit, as_json=as_json))
 
 
 @app.command()
@@ -345,7 +312,7 @@ def sources(*, as_json: AsJson = False) -> None:
     """Who tells of stock: role, last word, missing messages; who has not been declared."""
     from services.cli.commands.observations import list_sources
 
-    _end(list_sources(as_json=as_json))
+    end(list_sources(as_json=as_json))
 
 
 @config.command("show")
@@ -353,7 +320,7 @@ def config_show(*, as_json: AsJson = False) -> None:
     """Every setting with its value and its variable; secrets are hidden."""
     from services.cli.commands.configuring import show_config
 
-    _end(show_config(as_json=as_json))
+    end(show_config(as_json=as_json))
 
 
 @app.command()
@@ -361,11 +328,7 @@ def version(*, as_json: AsJson = False) -> None:
     """The version of Stocktide and of what it runs on."""
     from services.cli.commands.looking import show_version
 
-    _end(show_version(as_json=as_json))
-
-
-def _end(status: Exit) -> None:
-    raise typer.Exit(int(status))
+    end(show_version(as_json=as_json))
 
 
 def main() -> int:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from services.catalog.handlers.columns import Column, Layout, Leaf, Shape
-from shared.contracts.dated import Dated
+from shared.contracts.records import Record
 
 YES: Final = frozenset({"true", "yes", "1"})
 NO: Final = frozenset({"false", "no", "0"})
@@ -26,6 +26,7 @@ STEPS: Final = ">"
 
 # What a cell or record can be in JSON; pydantic judges it by the contract.
 Value = Any
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +65,17 @@ def text_of(cell: object) -> str:
 
 
 def read_row(
-    layout: Layout, header: Sequence[Column | None], line: int, cells: Sequence[str], zone: ZoneInfo
-) -> Dated | list[Finding]:
+    layout: Layout[R],
+    header: Sequence[Column | None],
+    line: int,
+    cells: Sequence[str],
+    zone: ZoneInfo,
+) -> R | list[Finding]:
     """The record that a row tells, or all that is wrong with it. An empty cell tells nothing; a
     column that is None is passed over.
     """
     found: list[Finding] = []
-    told: dict[str, Value] = {"kind": layout.kind}
+    told: dict[str, Value] = dict(layout.given)
     parts: dict[str, dict[str, list[Value]]] = {}
     for column, cell in zip(header, cells, strict=False):
         text = cell.strip()
@@ -132,7 +137,7 @@ def _one(leaf: Leaf, text: str, zone: ZoneInfo) -> Value:
         case Leaf.SWITCH:
             return _switch(text.lower())
         case Leaf.MOMENT:
-            return _moment(text, zone)
+            return moment_in(text, zone)
         case Leaf.DAY:
             return text.split("T", 1)[0]
         case _:
@@ -145,7 +150,7 @@ def _switch(text: str) -> bool:
     return text in YES
 
 
-def _moment(text: str, zone: ZoneInfo) -> str:
+def moment_in(text: str, zone: ZoneInfo) -> str:
     """A moment with its zone; without one it is the import's, and a date is its midnight."""
     try:
         told = datetime.fromisoformat(text)
@@ -156,7 +161,7 @@ def _moment(text: str, zone: ZoneInfo) -> str:
     return (told.replace(tzinfo=zone) if told.tzinfo is None else told).isoformat()
 
 
-def _record(layout: Layout, line: int, told: dict[str, Value]) -> Dated | list[Finding]:
+def _record(layout: Layout[R], line: int, told: dict[str, Value]) -> R | list[Finding]:
     try:
         return layout.model.decode(to_json(told))
     except ValidationError as error:

@@ -5,19 +5,22 @@ A list of parts (a kit's components) is several columns side by side: `kit.sku` 
 """
 
 import types
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from services.catalog.handlers.translating import MODELS
 from shared.contracts.dated import Dated
+from shared.contracts.records import Record
+
+R_co = TypeVar("R_co", bound=Record, covariant=True)
 
 
 class Leaf(StrEnum):
@@ -52,13 +55,16 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """All columns of a kind; `open_fields` take any name after their dot (`ids.variant`)."""
+class Layout(Generic[R_co]):
+    """All columns of a kind; `open_fields` take any name after their dot (`ids.variant`). What is
+    `given` stands in every row that doesn't say otherwise.
+    """
 
     kind: str
-    model: type[Dated]
+    model: type[R_co]
     columns: Mapping[str, Column]
     open_fields: frozenset[str]
+    given: Mapping[str, object] = field(default_factory=dict)
 
     def column(self, name: str) -> Column | None:
         """The column of this name, if the kind has it."""
@@ -72,31 +78,40 @@ class Layout:
     @property
     def required(self) -> frozenset[str]:
         """Columns that no file can leave out."""
-        return frozenset(name for name, column in self.columns.items() if column.is_required)
+        needed = {name for name, column in self.columns.items() if column.is_required}
+        return frozenset(needed - self.given.keys())
 
 
 @cache
-def layout_of(kind: str) -> Layout:
+def layout_of(kind: str) -> Layout[Dated]:
     """The layout of a kind of reference data. Raises KeyError for a kind that there isn't."""
-    model = MODELS[kind]
+    return layout_for(kind, MODELS[kind], given={"kind": kind}, without=("kind",))
+
+
+def layout_for(
+    kind: str, model: type[R_co], *, given: Mapping[str, object], without: Collection[str]
+) -> Layout[R_co]:
+    """A layout of a contract's fields but those `without`."""
     columns: dict[str, Column] = {}
     open_fields: set[str] = set()
-    for name, field in _fields(model):
-        if name == "kind":
+    for name, info in _fields(model):
+        if name in without:
             continue
-        inner = _bare(field.annotation)
+        inner = _bare(info.annotation)
         if get_origin(inner) is dict:
             open_fields.add(name)
             continue
-        for column in _columns(name, inner, is_required=field.is_required()):
+        for column in _columns(name, inner, is_required=info.is_required()):
             columns[column.name] = column
-    return Layout(kind=kind, model=model, columns=columns, open_fields=frozenset(open_fields))
+    return Layout(
+        kind=kind, model=model, columns=columns, open_fields=frozenset(open_fields), given=given
+    )
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
     """Fields under the names of the contract."""
-    for name, field in model.model_fields.items():
-        yield str(field.validation_alias or name), field
+    for name, info in model.model_fields.items():
+        yield str(info.validation_alias or name), info
 
 
 def _columns(name: str, inner: Any, *, is_required: bool) -> Iterator[Column]:  # an annotation

@@ -16,6 +16,7 @@ from services.catalog.repository.imports import FindingRow, StagedRow
 from services.catalog.repository.rows import RecordRow
 from shared.contracts.dated import Dated
 from shared.contracts.policies import Policy
+from shared.contracts.records import Record
 from shared.postgres.connecting import Connection
 from shared.stock.policies import accepts
 
@@ -49,7 +50,7 @@ class Chunk:
         return self.count < SLICE
 
 
-def header_of(layout: Layout, told: Sequence[str]) -> list[Column | None]:
+def header_of(layout: Layout[Record], told: Sequence[str]) -> list[Column | None]:
     """The columns that a header names; None for `kind`, which the command has told.
 
     Raises UnreadableFile for a name that isn't one, one twice, or one that is missing.
@@ -75,7 +76,7 @@ def header_of(layout: Layout, told: Sequence[str]) -> list[Column | None]:
 class RowReader:
     """Reads a table's rows in chunks; runs in a thread, since it is work for the processor."""
 
-    def __init__(self, table: Table, layout: Layout, zone: ZoneInfo) -> None:
+    def __init__(self, table: Table, layout: Layout[Dated], zone: ZoneInfo) -> None:
         self._table = table
         self._layout = layout
         self._zone = zone

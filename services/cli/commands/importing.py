@@ -15,6 +15,7 @@ from services.catalog.settings import CatalogSettings
 from services.cli.asking import authorization, here
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import CommandError, Exit
+from services.cli.import_command import MOVING
 from services.cli.texts import tr
 
 CATALOG = "catalog"
@@ -107,7 +108,7 @@ def _size(file: str) -> int:
 
 def _require_kind(kind: str) -> None:
     if kind not in MODELS:
-        names = ", ".join(MODELS)
+        names = ", ".join((*MODELS, *MOVING))
         raise CommandError(
             tr("No kind is called {kind!r}.", kind=kind),
             tr("There are: {names}.", names=names),
@@ -197,7 +198,15 @@ def _status(report: Mapping[str, Any]) -> Exit:
 
 
 def _print_report(report: Mapping[str, Any]) -> None:
-    facts, counts = report["facts"], report["counts"]
+    print_findings(report)
+    counts = report["counts"]
+    told = ", ".join(f"{rows:,} {fate}" for fate, rows in sorted(counts.items()) if rows)
+    say(f"{_sentence(report)} ({told or tr('no rows')})")
+
+
+def print_findings(report: Mapping[str, Any]) -> None:
+    """How the file was understood, and what is wrong with its rows."""
+    facts = report["facts"]
     understood = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "failed")
     say(
         tr(
@@ -219,8 +228,6 @@ def _print_report(report: Mapping[str, Any]) -> None:
             [(one["line"] or None, one["column"], one["reason"], one["detail"])
              for one in found[:SHOWN]],
         )  # fmt: skip
-    told = ", ".join(f"{rows:,} {fate}" for fate, rows in sorted(counts.items()) if rows)
-    say(f"{_sentence(report)} ({told or tr('no rows')})")
 
 
 def _sentence(report: Mapping[str, Any]) -> str:

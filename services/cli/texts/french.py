@@ -6,8 +6,9 @@ Placeholders keep their names; numbers are written the French way when they are 
 from typing import Final
 
 from services.cli.texts.french_asking import ASKING
+from services.cli.texts.french_importing import IMPORTING
 
-FRENCH: Final = {
+COMMON: Final = {
     "Kafka refused to create {name}: {name_} {details}.": (
         "Kafka refuse de créer {name} : {name_} {details}."
     ),
@@ -343,4 +344,5 @@ FRENCH: Final = {
     "unknown": "inconnu",
     "{age:.1f} s ago": "il y a {age:.1f} s",
     "{told} (stale)": "{told} (périmé)",
-} | ASKING
+}
+FRENCH: Final = COMMON | ASKING | IMPORTING
