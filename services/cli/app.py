@@ -230,6 +230,20 @@ def stock_explain(
     end(explain(sku, location, channel, at, as_json=as_json))
 
 
+@stock.command("cost")
+def stock_cost(
+    skus: Annotated[list[str], typer.Argument(metavar="SKU…")],
+    *,
+    at: Annotated[str | None, typer.Option(help="As it was at a past time.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Only this legal entity's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a unit costs on average, by legal entity; now or `--at` a past time."""
+    from services.cli.commands.costs import show_costs
+
+    end(show_costs(skus, at, entity, as_json=as_json))
+
+
 @stock.command("suspended")
 def stock_suspended(
     *,

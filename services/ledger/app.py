@@ -12,6 +12,7 @@ from prometheus_client import Gauge
 
 from services.ledger import api, metrics
 from services.ledger.handlers.batch import LedgerHandler, Reading
+from services.ledger.handlers.costing import Costing
 from services.ledger.handlers.expiring import Expiring
 from services.ledger.handlers.falling_due import FallingDue
 from services.ledger.handlers.hold_requests import HoldRequests
@@ -170,6 +171,7 @@ def _add_background(
     listening = Listening(handler, pool, process.closing, keep_days=settings.keep_observations_days)
     process.add("listen", listening.run)
     process.add("due", FallingDue(handler, process.closing).run)
+    process.add("cost", Costing(pool, process.closing).run)
     process.add("maintain", maintaining.run)
     process.add("count", lambda: measure(pool, gauges, process.closing, is_first=is_first))
 

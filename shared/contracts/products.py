@@ -134,6 +134,27 @@ class Listing(Dated):
     """As the channel's when absent."""
 
 
+class Revaluation(Dated):
+    """From a moment on a unit of a SKU is worth so much to a legal entity, until something that has
+    a cost comes in. `until` says nothing here.
+    """
+
+    NAMED_BY: ClassVar = ("sku", "legal_entity", "from_")
+
+    kind: Literal["revaluation"]
+    sku: Sku
+    legal_entity: Code | None = None
+    """That of locations that name none, if absent."""
+    unit_cost: Money
+    currency: Currency
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if self.from_ is None:
+            raise ValueError("a revaluation says `from` when")
+        return self
+
+
 class Assortment(Dated):
     """A SKU belongs to a location's or a channel's assortment; stockouts are judged inside it."""
 

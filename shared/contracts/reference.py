@@ -36,6 +36,7 @@ from .products import (
     Mode,
     Product,
     ProductCode,
+    Revaluation,
     UnitLevel,
 )
 
@@ -47,6 +48,7 @@ ReferenceRecord = Annotated[
     | Calendar
     | Channel
     | Assortment
+    | Revaluation
     | Supplier
     | Promotion
     | Source
@@ -61,6 +63,7 @@ REFERENCE_RECORDS: Final = (
     Calendar,
     Channel,
     Assortment,
+    Revaluation,
     Supplier,
     Promotion,
     Source,
@@ -90,6 +93,7 @@ __all__ = [
     "ProductCode",
     "Promotion",
     "ReferenceRecord",
+    "Revaluation",
     "Scope",
     "SnapshotUse",
     "Source",

@@ -82,7 +82,7 @@ def test_every_reference_record_has_a_minimal_and_a_full_example() -> None:
 
     names = {path.stem for path in (EXAMPLES / REFERENCE_DATA.name).glob("*.json")}
 
-    assert len(set(kinds)) == 11
+    assert len(set(kinds)) == 12
     assert {f"{kind}.{size}" for kind in kinds for size in ("minimal", "full")} <= names
 
 

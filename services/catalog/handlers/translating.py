@@ -19,6 +19,7 @@ from shared.contracts.reference import (
     Product,
     ProductCode,
     Promotion,
+    Revaluation,
     Source,
     Supplier,
 )
@@ -129,7 +130,7 @@ def references_of(record: Dated) -> Iterator[Reference]:
     match record:
         case Product():
             return _of_product(record)
-        case ProductCode() | Listing() | Assortment():
+        case ProductCode() | Listing() | Assortment() | Revaluation():
             return _of_sold(record)
         case Promotion():
             return _of_promotion(record)
@@ -139,9 +140,9 @@ def references_of(record: Dated) -> Iterator[Reference]:
             return _of_partner(record)
 
 
-def _of_sold(record: ProductCode | Listing | Assortment) -> Iterator[Reference]:
+def _of_sold(record: ProductCode | Listing | Assortment | Revaluation) -> Iterator[Reference]:
     yield "sku", "product", record.sku
-    if isinstance(record, ProductCode):
+    if isinstance(record, ProductCode | Revaluation):
         return
     if isinstance(record, Assortment) and record.location is not None:
         yield "location", "location", record.location

@@ -60,6 +60,13 @@ ASKING: Final = {
     " at {location}": " à {location}",
     " restated": " (redressé)",
     "waiting to be counted": "en attente de comptage",
+    "The ledger does not know {skus}.": "Le grand livre ne connaît pas {skus}.",
+    "average cost of a unit": "coût moyen d'une unité",
+    "none named": "aucune désignée",
+    "Movements have come that are not worked out yet; ask again in a moment.": (
+        "Des mouvements sont arrivés qui ne sont pas encore pris en compte ; redemandez dans un "
+        "instant."
+    ),
     "Nothing waits to be counted.": "Rien n'attend d'être compté.",
     "{location}: looked for in vain at {at} for order {order}, and not counted since: "
     "offered at no distance.": (

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Query
 from pydantic import AwareDatetime
 from starlette.applications import Starlette
 
+from services.ledger.api.costs import costs_router
 from services.ledger.api.holds import ReserveFirst, holds_router
 from services.ledger.api.sources import sources_router
 from services.ledger.handlers.batch import LedgerHandler
@@ -39,6 +40,7 @@ def create(
     app = FastAPI(title="Stocktide ledger", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
     app.include_router(_levels(pool, states, holding.now))
+    app.include_router(costs_router(pool, holding.now))
     app.include_router(holds_router(holding))
     app.include_router(sources_router(pool, holding.now, overdue_after=overdue_after))
     app.add_middleware(ReserveFirst, holding=holding)

@@ -329,6 +329,7 @@ def require_fresh(corrected: Corrected, first: int, posted: Posted) -> None:
 
 
 async def keep(connection: Connection, corrected: Corrected) -> None:
-    """Keep how the facts stand now."""
+    """Keep how the facts stand now. One that has another cost moves nothing, and costs anew."""
     await facts.save(connection, corrected.states)
+    await facts.price(connection, [s.content for s in corrected.states if s.content is not None])
     await facts.name(connection, corrected.names, corrected.merged)

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 from services.ledger.handlers.roles import Roles
 from services.ledger.handlers.terming import kept_of
-from services.ledger.repository import references, sources, terms
+from services.ledger.repository import costs, references, sources, terms
 from services.ledger.repository.parking import Refusal
 from services.ledger.repository.sources import KeptSource
 from shared.contracts.partitions import partition_for
 from shared.contracts.partners import Source
 from shared.contracts.places import Calendar, Channel, Location
 from shared.contracts.policies import Policy
-from shared.contracts.products import Product
+from shared.contracts.products import Product, Revaluation
 from shared.contracts.records import Undecodable
 from shared.contracts.topics import REFERENCE_DATA, STOCK_MOVEMENTS
 from shared.kafka.batches import Message
 from shared.postgres.connecting import Connection
 
-Told = Product | Location | Calendar | Source | Channel | Policy
+Told = Product | Location | Calendar | Source | Channel | Policy | Revaluation
 
 
 @dataclass(slots=True)
@@ -58,8 +58,19 @@ async def fold(connection: Connection, told: Sequence[Told]) -> None:
     if declared := sources_of(told):
         await references.declare_sources(connection, {r.source_id for r in declared})
         await sources.keep_records(connection, _kept_sources(declared))
-    if shaping := [record for record in told if not isinstance(record, Source)]:
+    if shaping := [r for r in told if not isinstance(r, Source | Revaluation)]:
         await terms.keep(connection, kept_of(shaping))
+    if revalued := [record for record in told if isinstance(record, Revaluation)]:
+        await costs.keep_revaluations(connection, [_revalued(record) for record in revalued])
+
+
+def _revalued(record: Revaluation) -> costs.Revalued:
+    assert record.from_ is not None, "a validated revaluation says when"
+    return costs.Revalued(
+        record_id=record.record_id, sku=record.sku, entity=record.legal_entity or "",
+        at=record.from_, unit_cost=record.unit_cost, currency=record.currency,
+        revision=record.revision, is_deleted=record.deleted,
+    )  # fmt: skip
 
 
 def sources_of(told: Sequence[Told]) -> list[Source]:

@@ -86,6 +86,15 @@ select 'level', s.partition, array_agg(m.level_id)
 from moved m join ledger.skus s using (sku_id) group by s.partition
 """
 
+# An opening has a cost, and what is set before the last cost was worked out changes it.
+PRICE = """
+insert into ledger.cost_dirty (sku_id, since, until)
+select l.sku_id, min(i.moment), max(i.moment)
+from unnest($1::integer[], $2::timestamptz[], $3::boolean[]) as i(level_id, moment, is_priced)
+join ledger.levels l using (level_id)
+where i.is_priced or i.moment < l.costed_at group by l.sku_id
+"""
+
 STAND = """
 insert into ledger.anchors (level_id, account_id, moment, event_id, type, quantity)
 select * from unnest($1::integer[], $2::smallint[], $3::timestamptz[], $4::uuid[], $5::text[],
@@ -178,6 +187,11 @@ async def record(connection: Connection, recording: Recording) -> None:
             [a.account_id for a, _, _, _ in entries], [e.occurred_at for _, e, _, _ in entries],
             [source for _, _, source, _ in entries], [e.restates for _, e, _, _ in entries],
             [details for _, _, _, details in entries],
+        )  # fmt: skip
+        await connection.execute(
+            PRICE, [a.level_id for a, _, _, _ in entries],
+            [e.occurred_at for _, e, _, _ in entries],
+            ['"unit_cost"' in (details or "") for _, _, _, details in entries],
         )  # fmt: skip
     if stands:
         await connection.execute(

@@ -43,6 +43,12 @@ update ledger.fact_ids f set fact_id = i.kept
 from unnest($1::uuid[], $2::uuid[]) as i(gone, kept) where f.fact_id = i.gone
 """
 DROP = "delete from ledger.facts where fact_id = any($1::uuid[])"
+PRICE = """
+insert into ledger.cost_dirty (sku_id, since, until)
+select l.sku_id, min(i.moment), max(i.moment)
+from unnest($1::integer[], $2::timestamptz[]) as i(level_id, moment)
+join ledger.levels l using (level_id) group by l.sku_id
+"""
 SKUS_OF = """
 select l.level_id, l.sku_id, s.sku from ledger.levels l join ledger.skus s using (sku_id)
 where l.level_id = any($1::integer[])
@@ -76,6 +82,17 @@ async def save(connection: Connection, states: Sequence[State]) -> None:
         SAVE, [s.fact_id for s in states], [s.rank for s in states],
         [s.is_cancelled for s in states], [s.entry_id for s in states], *columns,
     )  # fmt: skip
+
+
+async def price(connection: Connection, contents: Sequence[Content]) -> None:
+    """Have the costs of what these facts move worked out again."""
+    sides = [
+        (level, content.occurred_at)
+        for content in contents
+        for level in (content.from_level, content.to_level)
+        if level is not None
+    ]
+    await connection.execute(PRICE, [level for level, _ in sides], [at for _, at in sides])
 
 
 async def name(

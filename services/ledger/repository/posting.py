@@ -12,6 +12,9 @@ from shared.kafka.batches import Batch, Fenced
 from shared.postgres.connecting import Connection
 from shared.postgres.positions import fence_sql
 
+# What tells a cost, or takes one back; a transfer may take one to another legal entity.
+PRICED = """from_level <> to_level or details like '%"unit_cost"%'
+                 or details like '%"compensates"%'"""
 # Positions, then levels by level_id, then what hangs on them: every writer locks in this order.
 # The update sees rows that changed since the statement began, because it waits for their lock and
 # reads them again; the insert drops what another transaction has posted meanwhile.
@@ -25,7 +28,7 @@ input as materialized (
         as i(event_id, type, quantity, from_level, from_account, to_level, to_account,
              occurred_at, source_id, details, from_partition, from_offset, ordinal)),
 locked as materialized (
-    select level_id, anchored_at from ledger.levels
+    select level_id, sku_id, anchored_at, costed_at from ledger.levels
     where level_id in (select from_level from input where from_level is not null
                        union select to_level from input where to_level is not null
                        union select unnest($18::integer[]) from gate)
@@ -41,15 +44,21 @@ fresh as (
 posted as materialized (
     select i.* from input i join fresh using (event_id)),
 sides as materialized (
-    select s.*, s.occurred_at < l.anchored_at as is_late
+    select s.*, s.occurred_at < l.anchored_at as is_late, l.sku_id,
+           s.is_priced or s.occurred_at < l.costed_at as changes_cost
     from (select event_id, from_level as level_id, from_account as account_id,
-                 -quantity as delta, occurred_at, from_partition, from_offset
+                 -quantity as delta, occurred_at, from_partition, from_offset,
+                 {PRICED} as is_priced
           from posted where from_level is not null
           union all
           select event_id, to_level, to_account, quantity, occurred_at, from_partition,
-                 from_offset
+                 from_offset, {PRICED}
           from posted where to_level is not null) s
     join locked l using (level_id)),
+priced as (
+    insert into ledger.cost_dirty (sku_id, since, until)
+    select sku_id, min(occurred_at), max(occurred_at) from sides where changes_cost
+    group by sku_id),
 moved as (
     update ledger.levels l set
         sellable = l.sellable + d.delta,
