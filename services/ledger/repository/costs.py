@@ -13,7 +13,7 @@ from services.ledger.domain.costing import REVALUATION, Entity, Move, Point, Sta
 from shared.postgres.connecting import Connection
 
 TURN = "select pg_try_advisory_xact_lock(hashtext('ledger.costing'))"
-# A revaluation of a day to come waits for it.
+# A revaluation of a day to come waits for it: what moves until then is still to come.
 DIRTY = """
 select sku_id, array_agg(row_id) as rows, min(since) as since, max(until) as until
 from ledger.cost_dirty where since <= now() group by sku_id order by min(row_id) limit $1
@@ -66,8 +66,7 @@ left join places b on b.level_id = r.to_level
 """
 REVALUATIONS = """
 select r.at, r.entity, r.unit_cost, r.currency from ledger.revaluations r
-join ledger.skus s using (sku)
-where s.sku_id = $1 and r.at > $2 and r.at <= now() and not r.is_deleted
+join ledger.skus s using (sku) where s.sku_id = $1 and r.at > $2 and not r.is_deleted
 """
 # Of two records with one key the higher revision wins, of equals the later told.
 KEEP_REVALUATIONS = """

@@ -237,3 +237,18 @@ async def revalue(ledger: LedgerBench, to: str, minute: float, **more: object) -
     start = ledger.offsets.get(REFERENCE_DATA.name, 0)
     message = a_message(record, offset=start, topic=REFERENCE_DATA.name)
     await ledger.tell(REFERENCE_DATA.name, [message])
+
+
+async def test_a_revaluation_of_a_day_to_come_waits_for_it(ledger: LedgerBench) -> None:
+    await ledger.move(receipt(10, "5", 0))
+    await work(ledger)
+
+    await revalue(ledger, "3", 30_000_000)  # 57 years on
+    await ledger.move(receipt(10, "7", 10))
+    await work(ledger)
+    await ledger.move(sale(1, 30))
+
+    assert await work(ledger) == 0
+    async with ledger.pool.acquire() as connection:
+        [found] = await costs_at(connection, ["S1"], at(29_999_999))
+    assert found.states[""].unit_cost == Decimal("6.000000")
