@@ -18,9 +18,15 @@ async def fresh_topics(servers: str) -> None:
         existing = [name for name in await admin.list_topics() if name in names]
         if existing:
             await admin.delete_topics(existing)
+            # Until then an old topic is taken for the new one, which it is about to take along.
+            await until(lambda: _gone(admin, existing))
         await until(lambda: _created(admin, names))
     finally:
         await admin.close()
+
+
+async def _gone(admin: AIOKafkaAdminClient, names: Sequence[str]) -> bool:
+    return not set(names) & set(await admin.list_topics())
 
 
 async def _created(admin: AIOKafkaAdminClient, names: Sequence[str]) -> bool:
