@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.count_command import count
 from services.cli.exits import CommandError, Exit
 from services.cli.import_command import import_
 from services.cli.options import AsJson, end
@@ -36,8 +37,8 @@ event = typer.Typer(no_args_is_help=True, help="Tell what happened.")
 view = typer.Typer(no_args_is_help=True, help="The fast view of availability.")
 config = typer.Typer(no_args_is_help=True, help="Settings as they are in force.")
 for name, group in (
-    ("stock", stock), ("parked", parked), ("observations", observations), ("event", event),
-    ("view", view), ("config", config),
+    ("stock", stock), ("count", count), ("parked", parked), ("observations", observations),
+    ("event", event), ("view", view), ("config", config),
 ):  # fmt: skip
     app.add_typer(group, name=name)
 app.command("import")(import_)

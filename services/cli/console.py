@@ -25,6 +25,11 @@ def say(sentence: str) -> None:
     made.file.flush()
 
 
+def write(text: str) -> None:
+    """Text as it is, for a file or another program."""
+    console().file.write(text)
+
+
 def print_json(value: object) -> None:
     """One JSON document; times and ids as text."""
     console().file.write(json.dumps(value, default=str, ensure_ascii=False, indent=2) + "\n")

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from prometheus_client import Gauge
 
 from services.ledger import api, metrics
+from services.ledger.domain.counting import Threshold
 from services.ledger.handlers.batch import LedgerHandler, Reading
 from services.ledger.handlers.costing import Costing
 from services.ledger.handlers.expiring import Expiring
@@ -252,6 +253,7 @@ async def build_api(process: Process) -> None:
     application = api.create(
         pool, handler, LedgerStates(pool), holding, process.health,
         overdue_after=timedelta(hours=settings.unmatched_hours),
+        recount=Threshold(settings.recount_units, settings.recount_value),
     )  # fmt: skip
     process.serve_http(application, host=stack.host, port=settings.api_port)
 

@@ -1,6 +1,7 @@
 """Settings of the ledger: `STOCKTIDE_LEDGER_…` or the table `[ledger]`."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import ClassVar
 
 from pydantic import Field
@@ -35,6 +36,12 @@ class LedgerSettings(Settings):
         },
         description="age in hours from which an open hold is reported, by kind; others never are",
     )  # fmt: skip
+    recount_units: int = Field(
+        10, ge=1, description="units from which a count that differs is to be done again"
+    )
+    recount_value: Decimal = Field(
+        Decimal(100), gt=0, description="the same in value, in currency units at average cost"
+    )
     unmatched_hours: float = Field(
         24.0, gt=0, description="how long an observation may wait for the fact that it tells"
     )

@@ -59,6 +59,17 @@ ASKING: Final = {
     " by {moment}": " au {moment}",
     " at {location}": " à {location}",
     " restated": " (redressé)",
+    "There is nothing to count at {location}.": "Il n'y a rien à compter à {location}.",
+    "Look for a typing error; `stocktide stock get` lists the places of a SKU.": (
+        "Cherchez une faute de frappe ; `stocktide stock get` donne les emplacements d'un article."
+    ),
+    "counts": "comptages",
+    "{counts:,} counts: {found:,} units found, {missing:,} missing ({values}); the book was right, "
+    "within one unit, in {accuracy}.": (
+        "{counts:,} comptages : {found:,} unités trouvées, {missing:,} manquantes ({values}) ; le "
+        "livre était juste, à une unité près, dans {accuracy}."
+    ),
+    "value unknown": "valeur inconnue",
     "waiting to be counted": "en attente de comptage",
     "The ledger does not know {skus}.": "Le grand livre ne connaît pas {skus}.",
     "average cost of a unit": "coût moyen d'une unité",

@@ -9,8 +9,10 @@ from pydantic import AwareDatetime
 from starlette.applications import Starlette
 
 from services.ledger.api.costs import costs_router
+from services.ledger.api.counts import counts_router
 from services.ledger.api.holds import ReserveFirst, holds_router
 from services.ledger.api.sources import sources_router
+from services.ledger.domain.counting import Threshold
 from services.ledger.handlers.batch import LedgerHandler
 from services.ledger.handlers.holding import Holding
 from services.ledger.repository import explaining
@@ -35,12 +37,16 @@ def create(
     health: Health,
     *,
     overdue_after: timedelta,
+    recount: Threshold,
 ) -> FastAPI:
-    """The application of the api role; observations are unmatched `overdue_after` they came."""
+    """The application of the api role; observations are unmatched `overdue_after` they came, and
+    counts that differ are done again from `recount` on.
+    """
     app = FastAPI(title="Stocktide ledger", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
     app.include_router(_levels(pool, states, holding.now))
     app.include_router(costs_router(pool, holding.now))
+    app.include_router(counts_router(pool, holding.now, recount))
     app.include_router(holds_router(holding))
     app.include_router(sources_router(pool, holding.now, overdue_after=overdue_after))
     app.add_middleware(ReserveFirst, holding=holding)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.ledger.domain.costing import Entity, points
@@ -76,12 +77,17 @@ class Costing:
         version = await terms_version(connection)
         if version == self._version:
             return
-        found: dict[str, Location] = {}
-        for record in await costs.location_records(connection):
-            told = REFERENCE_DATA.decode(record)
-            if isinstance(told, Location) and not told.deleted:
-                held = found.get(told.location_id)
-                if held is None or (held.from_ or BEGINNING) <= (told.from_ or BEGINNING):
-                    found[told.location_id] = told
-        self._entities = {name: told.legal_entity or "" for name, told in found.items()}
+        self._entities = entities_of(await costs.location_records(connection))
         self._version = version
+
+
+def entities_of(records: Sequence[bytes]) -> dict[str, Entity]:
+    """The legal entity of each location, by its latest record."""
+    found: dict[str, Location] = {}
+    for record in records:
+        told = REFERENCE_DATA.decode(record)
+        if isinstance(told, Location) and not told.deleted:
+            held = found.get(told.location_id)
+            if held is None or (held.from_ or BEGINNING) <= (told.from_ or BEGINNING):
+                found[told.location_id] = told
+    return {name: told.legal_entity or "" for name, told in found.items()}

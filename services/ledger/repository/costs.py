@@ -162,7 +162,7 @@ async def raise_costed(connection: Connection, dirty: Dirty) -> None:
 async def base_before(connection: Connection, sku_id: int, since: datetime) -> Point | None:
     """The last point before a moment."""
     row = await connection.fetchrow(BASE, sku_id, since)
-    return None if row is None else Point(at=row["at"], states=_states(row["states"]))
+    return None if row is None else Point(at=row["at"], states=states_in(row["states"]))
 
 
 async def moves_after(
@@ -220,7 +220,7 @@ async def costs_at(connection: Connection, skus: Collection[str], moment: dateti
     return [
         Cost(
             sku=row["sku"], at=row["at"], is_stale=row["is_stale"],
-            states={} if row["states"] is None else _states(row["states"]),
+            states={} if row["states"] is None else states_in(row["states"]),
         )
         for row in await connection.fetch(AS_OF, list(skus), moment)
     ]  # fmt: skip
@@ -230,7 +230,8 @@ def _entity(location: str | None, entities: Mapping[str, Entity]) -> Entity | No
     return None if location is None else entities.get(location, "")
 
 
-def _states(told: str) -> dict[Entity, State]:
+def states_in(told: str) -> dict[Entity, State]:
+    """A point's states as they are kept."""
     found: dict[str, dict[str, object]] = json.loads(told)
     return {name: _state(state) for name, state in found.items()}
 

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from itertools import count
 
 import httpx
 
 from services.ledger import api
+from services.ledger.domain.counting import Threshold
 from services.ledger.handlers.expiring import Expiring
 from services.ledger.handlers.holding import Holding
 from services.ledger.handlers.reserving import Conflict
@@ -61,6 +63,7 @@ class Counter:
         application = api.create(
             ledger.pool, ledger.handler, LedgerStates(ledger.pool), self.holding,
             Health("ledger-api"), overdue_after=timedelta(hours=24),
+            recount=Threshold(10, Decimal(100)),
         )  # fmt: skip
         transport = httpx.ASGITransport(app=application)
         async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:
