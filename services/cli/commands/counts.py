@@ -64,15 +64,17 @@ def list_counts(
 
 
 def _say_summary(summary: dict[str, Any]) -> None:
+    if not summary["counts"]:
+        return
     values = ", ".join(f"{value} {name}" for name, value in summary["values"].items())
     say(
         tr(
             "{counts:,} counts: {found:,} units found, {missing:,} missing ({values}); the book "
-            "was right, within one unit, in {accuracy}.",
+            "was right, within one unit, in {accuracy:.1%}.",
             counts=summary["counts"],
             found=summary["found"],
             missing=summary["missing"],
             values=values or tr("value unknown"),
-            accuracy=tr("none") if summary["accuracy"] is None else f"{summary['accuracy']:.1%}",
+            accuracy=summary["accuracy"],
         )
     )

@@ -65,9 +65,9 @@ ASKING: Final = {
     ),
     "counts": "comptages",
     "{counts:,} counts: {found:,} units found, {missing:,} missing ({values}); the book was right, "
-    "within one unit, in {accuracy}.": (
+    "within one unit, in {accuracy:.1%}.": (
         "{counts:,} comptages : {found:,} unités trouvées, {missing:,} manquantes ({values}) ; le "
-        "livre était juste, à une unité près, dans {accuracy}."
+        "livre était juste, à une unité près, dans {accuracy:.1%}."
     ),
     "value unknown": "valeur inconnue",
     "waiting to be counted": "en attente de comptage",
