@@ -259,6 +259,23 @@ def stock_suspended(
     end(suspended(location, after, limit, as_json=as_json))
 
 
+@stock.command("in-transit")
+def stock_in_transit(
+    *,
+    location: Annotated[str | None, typer.Option(help="Only to this location.")] = None,
+    discrepancies: Annotated[
+        bool, typer.Option("--discrepancies", help="Only what cannot be right.")
+    ] = False,
+    after: Annotated[int, typer.Option(min=0, help="Only those after this number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """What is on its way between places, and what should have come or came of nothing."""
+    from services.cli.commands.stock import in_transit
+
+    end(in_transit(location, after, limit, only_discrepancies=discrepancies, as_json=as_json))
+
+
 @view.command("rebuild")
 def view_rebuild() -> None:
     """Build the fast view anew from the database."""

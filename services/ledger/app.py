@@ -24,7 +24,7 @@ from services.ledger.handlers.releasing import Releasing
 from services.ledger.handlers.republishing import Republishing
 from services.ledger.handlers.silencing import Silencing
 from services.ledger.handlers.timing import DatabaseClock
-from services.ledger.repository import overdue
+from services.ledger.repository import overdue, transit
 from services.ledger.repository.measuring import oversold_units
 from services.ledger.repository.observations import counter_of
 from services.ledger.repository.parking import PARKING
@@ -167,6 +167,8 @@ def _add_background(
     gauges = (
         (PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count), (OVERSOLD_UNITS, oversold_units),
         (metrics.SUSPENDED_LEVELS, count_suspended),
+        (metrics.TRANSFER_DISCREPANCIES,
+         transit.counter_of(settings.transit_overdue_after, SystemClock().now)),
         *_gauges_of_sources(settings), *_gauges_of_holds(settings),
     )  # fmt: skip
     listening = Listening(handler, pool, process.closing, keep_days=settings.keep_observations_days)
@@ -254,6 +256,7 @@ async def build_api(process: Process) -> None:
         pool, handler, LedgerStates(pool), holding, process.health,
         overdue_after=timedelta(hours=settings.unmatched_hours),
         recount=Threshold(settings.recount_units, settings.recount_value),
+        transit_overdue_after=settings.transit_overdue_after,
     )  # fmt: skip
     process.serve_http(application, host=stack.host, port=settings.api_port)
 

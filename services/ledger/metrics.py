@@ -39,6 +39,11 @@ SUSPENDED_LEVELS = Gauge(
     "SKUs that were looked for at a place in vain and are not offered there at a distance until "
     "they are counted; told by one worker, 0 by its others.",
 )
+TRANSFER_DISCREPANCIES = Gauge(
+    "stocktide_transfer_discrepancies",
+    "SKUs of which a transfer has not all come long after its dispatch, or more than was "
+    "dispatched, once a destination; told by one worker, 0 by its others.",
+)
 OVERDUE_HOLDS = Gauge(
     "stocktide_overdue_holds",
     "Holds that have been open for longer than their kind allows; told by one worker, 0 by its "

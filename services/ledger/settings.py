@@ -42,6 +42,9 @@ class LedgerSettings(Settings):
     recount_value: Decimal = Field(
         Decimal(100), gt=0, description="the same in value, in currency units at average cost"
     )
+    transit_days: float = Field(
+        7.0, gt=0, description="days after which what was dispatched should all have come"
+    )
     unmatched_hours: float = Field(
         24.0, gt=0, description="how long an observation may wait for the fact that it tells"
     )
@@ -57,6 +60,11 @@ class LedgerSettings(Settings):
     keep_months: int = Field(
         0, ge=0, description="months of movements kept beside the present one; 0: all of them"
     )
+
+    @property
+    def transit_overdue_after(self) -> timedelta:
+        """How long a transfer may be on its way."""
+        return timedelta(days=self.transit_days)
 
     @property
     def overdue_after(self) -> dict[str, timedelta]:

@@ -24,7 +24,7 @@ EXAMPLE = re.compile(r"^```json\n(.+)\n```$", re.MULTILINE)
 ROW = re.compile(r"^\| (?:([\w-]+), )?(\w+) \| (.*) \| (.*) \|$", re.MULTILINE)
 WORD = re.compile(r"`([^`]+)`")
 NUMBER = re.compile(r"[+−-]?\d+")
-ROUTE = re.compile(r"(?:GET|POST) (/v1/[\w/{}]+)")
+ROUTE = re.compile(r"(?:GET|POST) (/v1/[\w/{}-]+)")
 # What no contract names: CloudEvents' headers.
 OF_THE_HEADERS = frozenset({"ce_source"})
 

@@ -158,6 +158,29 @@ def suspended(location: str | None, after: int, limit: int, *, as_json: bool) ->
     return Exit.OK
 
 
+def in_transit(
+    location: str | None, after: int, limit: int, *, only_discrepancies: bool, as_json: bool
+) -> Exit:
+    """What is on its way to each place, and what of it cannot be right."""
+    query = {
+        "location": location, "after": after, "limit": limit, "discrepancies": only_discrepancies,
+    }  # fmt: skip
+    answer = ask(here(), LEDGER, "/v1/in-transit", query=query)
+    if as_json:
+        print_json(answer)
+        return Exit.OK
+    print_table(
+        tr("on the way"),
+        ("number", "sku", "location", "units", "last dispatched", "last received", "look"),
+        [
+            (x["level_id"], x["sku"], x["location"], x["quantity"], x["dispatched_at"],
+             x["received_at"], tr("yes") if x["is_discrepancy"] else None)
+            for x in answer["levels"]
+        ],
+    )  # fmt: skip
+    return Exit.OK
+
+
 def _books(sku: str, moment: str) -> Mapping[str, Any]:
     """What the ledger had of a part of a kit at a past moment."""
     book = ask(here(), LEDGER, f"/v1/explain/{quote(sku, safe='')}", query={"at": moment})

@@ -70,6 +70,7 @@ ASKING: Final = {
         "livre était juste, à une unité près, dans {accuracy:.1%}."
     ),
     "value unknown": "valeur inconnue",
+    "on the way": "en chemin",
     "waiting to be counted": "en attente de comptage",
     "The ledger does not know {skus}.": "Le grand livre ne connaît pas {skus}.",
     "average cost of a unit": "coût moyen d'une unité",

@@ -29,6 +29,8 @@ COLUMNS: Final = {
     "number": "numéro",
     "occurred": "survenu",
     "orders": "commandes",
+    "last dispatched": "dernier envoi",
+    "last received": "dernière arrivée",
     "again": "à recompter",
     "at": "quand",
     "book": "livre",

@@ -19,6 +19,7 @@ from services.ledger.repository import explaining
 from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import LedgerStates
 from services.ledger.repository.suspensions import list_suspended
+from services.ledger.repository.transit import list_in_transit
 from shared.http.parked import parked_router
 from shared.postgres.connecting import Pool
 from shared.telemetry.health import Health
@@ -38,13 +39,16 @@ def create(
     *,
     overdue_after: timedelta,
     recount: Threshold,
+    transit_overdue_after: timedelta,
 ) -> FastAPI:
     """The application of the api role; observations are unmatched `overdue_after` they came, and
-    counts that differ are done again from `recount` on.
+    counts that differ are done again from `recount` on; what is still on its way after
+    `transit_overdue_after` is a discrepancy.
     """
     app = FastAPI(title="Stocktide ledger", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
     app.include_router(_levels(pool, states, holding.now))
+    app.include_router(_transit(pool, holding.now, transit_overdue_after))
     app.include_router(costs_router(pool, holding.now))
     app.include_router(counts_router(pool, holding.now, recount))
     app.include_router(holds_router(holding))
@@ -83,5 +87,27 @@ def _levels(pool: Pool, states: LedgerStates, now: Callable[[], datetime]) -> AP
     @router.post("/v1/levels:republish", status_code=202)
     async def republish() -> dict[str, int]:
         return {"levels": await states.republish_all()}
+
+    return router
+
+
+def _transit(pool: Pool, now: Callable[[], datetime], overdue_after: timedelta) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/in-transit")
+    async def in_transit(
+        location: str | None = None,
+        *,
+        discrepancies: bool = False,
+        after: int = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> dict[str, object]:
+        """What is on its way to each place; or only what should have come, or came of nothing."""
+        async with pool.acquire(timeout=5) as connection:
+            found = await list_in_transit(
+                connection, now() - overdue_after, location=location,
+                only_discrepancies=discrepancies, after=after, limit=limit,
+            )  # fmt: skip
+        return {"levels": found}
 
     return router
