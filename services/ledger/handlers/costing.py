@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 2.0
-SLICE = 50
+SLICE = 500
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 

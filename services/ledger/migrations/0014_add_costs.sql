@@ -27,3 +27,7 @@ create table ledger.revaluations (
     revision bigint not null, is_deleted boolean not null
 );
 create index revaluations_of on ledger.revaluations (sku);
+
+-- Corrected facts of a SKU are found by its levels.
+create index facts_from on ledger.facts (from_level) where from_level is not null;
+create index facts_to on ledger.facts (to_level) where to_level is not null;

@@ -91,9 +91,7 @@ insert into ledger.cost_points (sku_id, at, states)
 select $1, at, states::jsonb from unnest($2::timestamptz[], $3::text[]) as i(at, states)
 """
 DONE = "delete from ledger.cost_dirty where row_id = any($1::bigint[])"
-LOCATIONS = """
-select id, record from ledger.reference where kind = 'location'
-"""
+LOCATIONS = "select record from ledger.reference where kind = 'location'"
 AS_OF = """
 select s.sku, p.at, p.states, exists (
            select from ledger.cost_dirty d where d.sku_id = s.sku_id and d.since <= $2) as is_stale

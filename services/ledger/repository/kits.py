@@ -31,8 +31,10 @@ where h.hold_id = i.hold_id and h.part = i.part
 """
 # Levels of all these SKUs wherever the levels given are, in the order of a kit's candidates.
 ENSURE_LEVELS = """
-insert into ledger.levels (sku_id, location_id)
-select s.sku_id, l.location_id from unnest($1::integer[]) as s(sku_id)
+insert into ledger.levels (sku_id, location_id, costed_at)
+select s.sku_id, l.location_id,
+       (select max(c.costed_at) from ledger.levels c where c.sku_id = s.sku_id)
+from unnest($1::integer[]) as s(sku_id)
 cross join (select distinct location_id from ledger.levels where level_id = any($2::integer[])) l
 order by 1, 2 on conflict do nothing
 """

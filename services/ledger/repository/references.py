@@ -13,8 +13,9 @@ join unnest($1::integer[], $2::integer[]) as i(sku_id, location_id) using (sku_i
 """
 CREATE_LEVELS = """
 with created as (
-    insert into ledger.levels (sku_id, location_id)
-    select distinct sku_id, location_id
+    insert into ledger.levels (sku_id, location_id, costed_at)
+    select distinct sku_id, location_id,
+           (select max(l.costed_at) from ledger.levels l where l.sku_id = i.sku_id)
     from unnest($1::integer[], $2::integer[]) as i(sku_id, location_id)
     order by sku_id, location_id
     on conflict do nothing

@@ -89,6 +89,18 @@ async def test_what_comes_late_has_the_cost_worked_out_again_from_its_moment(
     assert await average(ledger, 2) == before
 
 
+async def test_what_comes_late_at_a_place_that_is_new_to_the_sku_is_late_too(
+    ledger: LedgerBench,
+) -> None:
+    await ledger.move(receipt(10, "5", 0), receipt(10, "10", 20))
+    await work(ledger)
+
+    await ledger.move(receipt(10, None, 10, location="L2"))
+    await work(ledger)
+
+    assert await average(ledger) == Decimal("6.666667")
+
+
 async def test_sales_as_they_come_have_nothing_worked_out(ledger: LedgerBench) -> None:
     await ledger.move(receipt(10, "5", 0))
     await work(ledger)
