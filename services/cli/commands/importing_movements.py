@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
 
 from aiokafka.errors import KafkaError
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -28,6 +29,7 @@ from services.cli.exits import CommandError, Exit
 from services.cli.state import running_stack
 from services.cli.texts import tr
 from shared.contracts.cloudevents import headers_for
+from shared.contracts.fields import Identifier
 from shared.contracts.movements import StockMovement
 from shared.contracts.references import Document
 from shared.contracts.topics import STOCK_MOVEMENTS
@@ -41,6 +43,8 @@ REFUSALS_MAX: Final = 1_000
 PART_ROWS: Final = 2_000
 AHEAD_MAX: Final = timedelta(minutes=5)
 PAPER: Final = "import"
+ROWS_MAX: Final = 100_000_000  # as long as a line's number may get
+NAME: Final = TypeAdapter(Identifier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +92,11 @@ def import_movements(
     can't be read, or Kafka can't be had.
     """
     in_zone = _zone_of(zone)
+    paper = document or Path(file).name
+    _require_name(source, tr("Give another --source: up to 200 characters, none of them control."))
+    _require_name(f"{paper}/{ROWS_MAX}", tr("Give the file's paper a shorter number: --document."))
     telling = Telling(
-        kind=kind, source=source, document=document or Path(file).name, zone=in_zone, sheet=sheet,
+        kind=kind, source=source, document=paper, zone=in_zone, sheet=sheet,
         layout=_layout(kind, location=location, at=_moment_of(at, in_zone)),
     )  # fmt: skip
     try:
@@ -109,6 +116,16 @@ def import_movements(
     status = "checked" if dry_run and not found.refused else "applied" if may_send else "refused"
     _tell(_report(telling, file, found, status), as_json=as_json)
     return Exit.USAGE if found.refused else Exit.OK
+
+
+def _require_name(name: str, way_out: str) -> None:
+    """What names messages fits the contracts, or nobody could read them."""
+    try:
+        NAME.validate_python(name)
+    except ValidationError as error:
+        raise CommandError(
+            tr("{name!r} can name no message.", name=name[:80]), way_out, Exit.USAGE
+        ) from error
 
 
 def _layout(
@@ -177,6 +194,8 @@ def _check(opened: IO[bytes], telling: Telling) -> Found:
                 found.good += 1
     finally:
         table.let_go()
+    if not found.rows:
+        raise UnreadableFile("empty", "the file has a header and no rows")
     return found
 
 
@@ -250,10 +269,10 @@ async def _send(servers: str, opened: IO[bytes], telling: Telling, found: Found)
                     progress.update(task, completed=sent)
         finally:
             await producer.stop()
-    except KafkaError as error:
+    except (KafkaError, OSError, UnreadableFile) as error:  # also a file that has changed since
         raise CommandError(
             tr(
-                "Kafka took {sent:,} of {rows:,} rows and then failed: {error!r}.",
+                "Kafka took {sent:,} of {rows:,} rows, and then it failed: {error!r}.",
                 sent=sent,
                 rows=found.good,
                 error=error,

@@ -14,8 +14,15 @@ IMPORTING: Final = {
         "Elles sont pour les mouvements et les comptages ; omettez-les."
     ),
     "sending": "envoi",
-    "Kafka took {sent:,} of {rows:,} rows and then failed: {error!r}.": (
-        "Kafka a pris {sent:,} lignes sur {rows:,}, puis a échoué : {error!r}."
+    "{name!r} can name no message.": "{name!r} ne peut pas nommer un message.",
+    "Give another --source: up to 200 characters, none of them control.": (
+        "Indiquez une autre --source : 200 caractères au plus, aucun de contrôle."
+    ),
+    "Give the file's paper a shorter number: --document.": (
+        "Donnez au document un numéro plus court : --document."
+    ),
+    "Kafka took {sent:,} of {rows:,} rows, and then it failed: {error!r}.": (
+        "Kafka a pris {sent:,} lignes sur {rows:,}, puis échec : {error!r}."
     ),
     "Run the same command again: what came in once counts once.": (
         "Relancez la même commande : ce qui est entré une fois ne compte qu'une fois."

@@ -81,6 +81,7 @@ def test_a_count_needs_no_type_and_options_say_what_rows_leave_out(tmp_path: Pat
         ),
         pytest.param((SALE,), (1, None, "unknown_column"), id="no_header"),
         pytest.param(("",), (0, None, "empty"), id="empty"),
+        pytest.param((HEADER,), (0, None, "empty"), id="only_a_header"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_line_and_nothing_goes(
@@ -116,6 +117,9 @@ def test_a_packed_file_that_is_damaged_is_refused(tmp_path: Path) -> None:
         (("movements", "day.csv"), Exit.NOT_RUNNING, "stocktide up"),
         (("movements", "day.csv", "--zone", "Mars"), Exit.USAGE, "Europe/Paris"),
         (("counts", "day.csv", "--at", "noon"), Exit.USAGE, "--at 'noon'"),
+        (("movements", "day.csv", "--source", "s" * 201), Exit.USAGE, "another --source"),
+        (("movements", "day.csv", "--source", "a\nb"), Exit.USAGE, "another --source"),
+        (("movements", "day.csv", "--document", "d" * 195), Exit.USAGE, "--document"),
         (("product", "day.csv", "--at", "noon"), Exit.USAGE, "product has no --at"),
         (("planet", "day.csv"), Exit.USAGE, "movements, counts"),
     ],
@@ -139,3 +143,21 @@ def test_kafka_that_is_away_is_told_with_how_much_went(tmp_path: Path) -> None:
     assert done.status == Exit.FAILED
     assert "Kafka took 0 of 1 rows" in done.stderr
     assert "counts once" in done.stderr
+
+
+def test_a_file_whose_name_can_be_no_papers_asks_for_another(tmp_path: Path) -> None:
+    done = checked(tmp_path, a_file(tmp_path, HEADER, SALE, name="line\nbreak.csv"))
+
+    assert done.status == Exit.USAGE
+    assert "--document" in done.stderr
+
+
+def test_a_file_in_another_encoding_is_read_and_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "day.csv"
+    path.write_bytes(
+        f"{HEADER}\nsale,GR\N{LATIN CAPITAL LETTER U WITH DIAERESIS}N,L1,1,2026-06-01".encode(
+            "cp1252"
+        )
+    )
+
+    assert report(checked(tmp_path, str(path)))["facts"]["encoding"] == "cp1252"
