@@ -35,7 +35,10 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """Units that leave and enter; None is outside of all entities. `unit_cost` as it was told."""
+    """Units that leave and enter; None is outside of all entities. `unit_cost` as it was told.
+
+    `restates`: sets right what an opening or a count found; as if it had come before that.
+    """
 
     event_id: UUID
     at: datetime
@@ -45,6 +48,7 @@ class Move:
     goes_to: Entity | None
     unit_cost: Decimal | None = None
     currency: str | None = None
+    restates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,8 @@ def points(states: States, moves: Iterable[Move]) -> list[Point]:
     """The points that follow from `states`, in whatever order the moves are given.
 
     What comes in at a moment comes before what goes out at it: a correction takes back what it
-    corrects at the moment of that. What is valued anew at a moment is so after all that moved.
+    corrects at the moment of that. What was there before an opening goes first, at the average:
+    it has no part in what the opening says. What is valued anew is so after all that moved.
     """
     now = dict(states)
     found: list[Point] = []
@@ -76,7 +81,7 @@ def points(states: States, moves: Iterable[Move]) -> list[Point]:
 def _place(move: Move) -> int:
     if move.type == REVALUATION:
         return 2
-    return int(move.came_from is not None)
+    return -1 if move.restates else int(move.came_from is not None)
 
 
 def _costs(state: State | None) -> tuple[object, ...]:

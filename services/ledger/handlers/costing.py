@@ -53,19 +53,20 @@ class Costing:
             if dirty:
                 await self._learn(connection)
             for one in dirty:
-                await costs.raise_costed(connection, one)
+                costed_at = await costs.raise_costed(connection, one)
                 async with connection.transaction():
                     if not await costs.take_turn(connection):
                         return 0
-                    await self._work_out(connection, one)
+                    await self._work_out(connection, one, costed_at)
         return len(dirty)
 
-    async def _work_out(self, connection: Connection, dirty: Dirty) -> None:
+    async def _work_out(self, connection: Connection, dirty: Dirty, costed_at: datetime) -> None:
+        """No point is later than `costed_at`: what comes later of its moment would not be late."""
         base = await costs.base_before(connection, dirty.sku_id, dirty.since)
         states, moment = ({}, BEGINNING) if base is None else (base.states, base.at)
         moves = await costs.moves_after(connection, dirty.sku_id, moment, self._entities)
-        found = points(states, moves)
-        await costs.save(connection, dirty, [one for one in found if one.at >= dirty.since])
+        found = points(states, [move for move in moves if move.at <= costed_at])
+        await costs.save(connection, dirty, found)
         log.info(
             "cost worked out",
             extra={"action": "costed", "sku_id": dirty.sku_id, "since": dirty.since.isoformat(),

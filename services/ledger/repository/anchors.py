@@ -86,13 +86,13 @@ select 'level', s.partition, array_agg(m.level_id)
 from moved m join ledger.skus s using (sku_id) group by s.partition
 """
 
-# An opening has a cost, and what is set before the last cost was worked out changes it.
+# An opening has a cost, and what is set up to the last cost worked out changes it.
 PRICE = """
 insert into ledger.cost_dirty (sku_id, since, until)
 select l.sku_id, min(i.moment), max(i.moment)
 from unnest($1::integer[], $2::timestamptz[], $3::boolean[]) as i(level_id, moment, is_priced)
 join ledger.levels l using (level_id)
-where i.is_priced or i.moment < l.costed_at group by l.sku_id
+where i.is_priced or i.moment <= l.costed_at group by l.sku_id
 """
 
 STAND = """

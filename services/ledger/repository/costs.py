@@ -13,22 +13,27 @@ from services.ledger.domain.costing import REVALUATION, Entity, Move, Point, Sta
 from shared.postgres.connecting import Connection
 
 TURN = "select pg_try_advisory_xact_lock(hashtext('ledger.costing'))"
-# A revaluation of a day to come waits for it: what moves until then is still to come.
+# What is of a moment to come waits for it, as a revaluation of a day to come: what moves until then
+# is still to be told.
 DIRTY = """
 select sku_id, array_agg(row_id) as rows, min(since) as since, max(until) as until
-from ledger.cost_dirty where since <= now() group by sku_id order by min(row_id) limit $1
+from ledger.cost_dirty where until <= now() group by sku_id order by min(row_id) limit $1
 """
-# What comes later with an earlier moment sees this, and says that it is late.
+# What comes later with no later moment sees this, and says that it is late.
 RAISE = """
-update ledger.levels l set costed_at = greatest(l.costed_at, least($2, now()))
-from (select level_id from ledger.levels where sku_id = $1 order by level_id for update) i
-where l.level_id = i.level_id
+with raised as (
+    update ledger.levels l set costed_at = greatest(l.costed_at, $2)
+    from (select level_id from ledger.levels where sku_id = $1 order by level_id for update) i
+    where l.level_id = i.level_id
+    returning l.costed_at)
+select coalesce(max(costed_at), $2) from raised
 """
 BASE = """
 select at, states from ledger.cost_points where sku_id = $1 and at < $2 order by at desc limit 1
 """
 # A fact that was corrected counts as it holds now, not by the rows that led there; openings and
-# counts by their rows. A movement cannot be recorded more than five minutes before it occurs.
+# counts by their rows, of which only the one that holds has a cost. A movement cannot be recorded
+# more than five minutes before it occurs.
 MOVES = """
 with inside as (
     select account_id from ledger.accounts where owner = 'own' and counts_as <> 'outside'),
@@ -37,7 +42,9 @@ places as (
     from ledger.levels l join ledger.locations lo using (location_id) where l.sku_id = $1),
 rows as (
     select m.event_id, m.occurred_at, m.type, m.quantity, m.from_level, m.from_account, m.to_level,
-           m.to_account, m.details
+           m.to_account, m.restates is not null as restates,
+           case when f.fact_id is null then m.details
+                when f.entry_id = m.event_id then f.details end as details
     from (
         select * from ledger.movements
         where from_level in (select level_id from places)
@@ -46,13 +53,14 @@ rows as (
         select * from ledger.movements
         where to_level in (select level_id from places)
           and recorded_at >= $2::timestamptz - interval '5 minutes' and occurred_at > $2) m
+    left join ledger.fact_ids n on n.event_id = m.event_id
+    left join ledger.facts f on f.fact_id = coalesce(n.fact_id, m.event_id)
     where m.type in ('opening', 'count')
-       or not (coalesce(m.details, '{}') ? 'compensates')
-          and not exists (select from ledger.facts f where f.fact_id = m.event_id)
-          and not exists (select from ledger.fact_ids n where n.event_id = m.event_id)
+       or f.fact_id is null and n.event_id is null
+          and not (coalesce(m.details, '{}') ? 'compensates')
     union all
     select f.fact_id, f.occurred_at, f.type, f.quantity, f.from_level, f.from_account, f.to_level,
-           f.to_account, f.details
+           f.to_account, false, f.details
     from ledger.facts f
     where (f.from_level in (select level_id from places)
            or f.to_level in (select level_id from places))
@@ -60,7 +68,7 @@ rows as (
 select r.event_id, r.occurred_at, r.type, r.quantity,
        case when r.from_account in (select account_id from inside) then a.location end as came_from,
        case when r.to_account in (select account_id from inside) then b.location end as goes_to,
-       r.details ->> 'unit_cost' as unit_cost, r.details ->> 'currency' as currency
+       r.details ->> 'unit_cost' as unit_cost, r.details ->> 'currency' as currency, r.restates
 from rows r left join places a on a.level_id = r.from_level
 left join places b on b.level_id = r.to_level
 """
@@ -152,9 +160,10 @@ async def dirty_skus(connection: Connection, limit: int) -> list[Dirty]:
     ]
 
 
-async def raise_costed(connection: Connection, dirty: Dirty) -> None:
-    """From now on what occurred by `until` is late."""
-    await connection.execute(RAISE, dirty.sku_id, dirty.until)
+async def raise_costed(connection: Connection, dirty: Dirty) -> datetime:
+    """From now on what occurred by `until` is late; returns up to when anything is."""
+    found: datetime = await connection.fetchval(RAISE, dirty.sku_id, dirty.until)
+    return found
 
 
 async def base_before(connection: Connection, sku_id: int, since: datetime) -> Point | None:
@@ -174,7 +183,7 @@ async def moves_after(
             quantity=row["quantity"], came_from=_entity(row["came_from"], entities),
             goes_to=_entity(row["goes_to"], entities),
             unit_cost=None if row["unit_cost"] is None else Decimal(row["unit_cost"]),
-            currency=row["currency"],
+            currency=row["currency"], restates=row["restates"],
         )
         for row in await connection.fetch(MOVES, sku_id, moment)
     ]  # fmt: skip

@@ -45,7 +45,7 @@ posted as materialized (
     select i.* from input i join fresh using (event_id)),
 sides as materialized (
     select s.*, s.occurred_at < l.anchored_at as is_late, l.sku_id,
-           s.is_priced or s.occurred_at < l.costed_at as changes_cost
+           s.is_priced or s.occurred_at <= l.costed_at as changes_cost
     from (select event_id, from_level as level_id, from_account as account_id,
                  -quantity as delta, occurred_at, from_partition, from_offset,
                  {PRICED} as is_priced

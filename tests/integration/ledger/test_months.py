@@ -17,6 +17,7 @@ from tests.integration.ledger.bench import LedgerBench
 def a_maintaining(ledger: LedgerBench, keep_months: int) -> Maintaining:
     return Maintaining(
         ledger.pool, ledger.clock, asyncio.Event(), months_ahead=1, keep_months=keep_months,
+        keep_supply=timedelta(days=60),
         closed=ledger.handler.learn_horizon,
     )  # fmt: skip
 
