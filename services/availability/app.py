@@ -19,11 +19,11 @@ from services.availability.handlers.reading import Reading
 from services.availability.handlers.recomputing import Recomputing
 from services.availability.handlers.remembering import RowMemory
 from services.availability.handlers.streaming import Stream
-from services.availability.handlers.supplying import SupplyHandler
 from services.availability.repository.parking import PARKING
 from services.availability.repository.progress import ProgressRows
 from services.availability.repository.publishing import DirtyStates
 from services.availability.repository.stock import Note
+from services.availability.repository.supply import SUPPLY
 from services.availability.settings import AvailabilitySettings, Role
 from shared.cache.connecting import open_redis
 from shared.cache.generations import GenerationMark
@@ -35,12 +35,12 @@ from shared.contracts.topics import (
     REFERENCE_DATA,
     REPUBLISHES,
     STOCK_LEVELS,
-    SUPPLY_ORDERS,
 )
 from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer, send_all
 from shared.kafka.relaying import Relay
+from shared.kafka.supplying import SupplyHandler, read_supply
 from shared.kafka.watching import watch
 from shared.postgres.connecting import (
     Connection,
@@ -170,18 +170,8 @@ async def _add_worker(
         process.closing,
     )  # fmt: skip
     _run(process, worker)
-    _read_supply(process, kafka, pool, clock)
-
-
-def _read_supply(process: Process, kafka: str, pool: Pool, clock: SystemClock) -> None:
-    options = ConsumerOptions(
-        servers=kafka, group="availability-supply", topics=(SUPPLY_ORDERS.name,),
-        batch_max=lambda: 500,
-    )  # fmt: skip
-    positions = Positions(pool, schema="availability", owner=f"{socket.gethostname()}/{new_id()}")
-    reading = Consuming(options, SupplyHandler(pool), positions, clock, process.closing)
-    process.add("supply", reading.run)
-    process.health.add("supply", lambda: None if reading.is_ready else "no partitions yet")
+    supplied = SupplyHandler(pool, SUPPLY, PARKING, metrics.MESSAGES, service=metrics.SERVICE)
+    read_supply(process, supplied, pool, kafka, clock)
 
 
 def _run(process: Process, worker: _Worker) -> None:

@@ -147,7 +147,7 @@ SUPPLY_ORDERS: Final = Topic(
     example="minimal.json",
     ce_type="io.stocktide.supply-order.v1",
     producers=("ingestion", "planning", "any adapter"),
-    consumers=("orders", "availability", "planning"),
+    consumers=("ledger", "availability", "orders", "planning"),
 )
 REFERENCE_DATA: Final = Topic(
     name="reference-data-v1",

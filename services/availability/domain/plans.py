@@ -175,12 +175,14 @@ def _place_plan(
         return PlacePlan(buffer=0, hindrance=Hindrance.CLOSED)
     contests = {
         term: contest(by_term.get(term, ()), product, location.place, channel.channel)
-        for term in (*SWITCHES, *BUFFERS)
+        for term in (*SWITCHES, *BUFFERS, Term.SHORT_DATED)
     }
     is_own_till = channel.own_till == location.place.location
+    kept = max(contests[term].value_or(0) for term in BUFFERS)
+    kept += contests[Term.SHORT_DATED].value_or(0)
     methods = _methods(location, channel)
     return PlacePlan(
-        buffer=0 if is_own_till else max(contests[term].value_or(0) for term in BUFFERS),
+        buffer=0 if is_own_till else kept,
         hindrance=_hindrance(channel, contests, methods, is_own_till=is_own_till),
         is_own_till=is_own_till,
         methods=methods,

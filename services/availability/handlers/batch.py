@@ -7,7 +7,7 @@ from datetime import datetime
 from services.availability import metrics
 from services.availability.domain.facts import Facts
 from services.availability.domain.levels import fold_level
-from services.availability.handlers import assembling, referring, supplying, waiting
+from services.availability.handlers import assembling, referring, waiting
 from services.availability.handlers.computing import Computed, compute
 from services.availability.handlers.planning import PlanCache, Plans
 from services.availability.handlers.reading import Reading, read
@@ -18,9 +18,11 @@ from services.availability.repository.alone import record_alone
 from services.availability.repository.parking import PARKING
 from services.availability.repository.progress import keep_answers
 from services.availability.repository.stock import Note, Opened, Rows
+from services.availability.repository.supply import SUPPLY
 from shared.contracts.partitions import partition_for
 from shared.contracts.topics import AVAILABILITY
 from shared.kafka.batches import Batch
+from shared.kafka.supplying import apply_again
 from shared.postgres.connecting import Connection, Pool
 from shared.postgres.parking import (
     UNFENCED,
@@ -96,7 +98,7 @@ class AvailabilityHandler:
 
     async def _apply_again(self, connection: Connection, taken: list[ParkedMessage]) -> Told:
         decoded = await read(batch_of(taken))
-        await supplying.apply_again(connection, taken)
+        await apply_again(connection, SUPPLY, PARKING, taken)
         opened = await stock.begin(connection, UNFENCED, alone=bool(decoded.records))
         folded = await self._fold(connection, opened, decoded)
 

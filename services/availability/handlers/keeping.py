@@ -4,7 +4,8 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from services.availability.repository import lines, supply
+from services.availability.repository import lines
+from services.availability.repository.supply import SUPPLY
 from shared.postgres.connecting import TRANSIENT, Pool
 from shared.runtime.clock import Clock
 from shared.runtime.waiting import wait_for_event
@@ -30,7 +31,7 @@ async def keep_house(pool: Pool, clock: Clock, closing: asyncio.Event) -> None:
 async def forget_settled(pool: Pool, clock: Clock, closing: asyncio.Event) -> int:
     """Forget what has been settled for long, in slices; returns how many lines and orders."""
     total, before = 0, clock.now() - KEEP
-    for prune in (lines.prune, supply.prune):
+    for prune in (lines.prune, SUPPLY.prune):
         count = SLICE
         while count == SLICE and not closing.is_set():
             async with pool.acquire(timeout=5) as connection:

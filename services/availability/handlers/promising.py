@@ -12,12 +12,13 @@ from services.availability.domain.figures import Figure, figures_of
 from services.availability.domain.levels import NO_LEVEL, Levels, raised
 from services.availability.domain.plans import ChannelPlan
 from services.availability.domain.promise import Dated, available_to_promise, earliest_promise
-from services.availability.domain.supply import SupplyLine, Why, on_order
 from services.availability.handlers.assembling import Parts, made_for
 from services.availability.handlers.planning import Plans, load
-from services.availability.repository import kits, lines, reading, stock, supply
+from services.availability.repository import kits, lines, reading, stock
 from services.availability.repository.reading import Inputs
+from services.availability.repository.supply import SUPPLY
 from shared.postgres.connecting import Pool
+from shared.stock.supply import SupplyLine, Why, on_order
 
 
 class Arrival(TypedDict):
@@ -108,7 +109,7 @@ async def _read(pool: Pool, sku: str) -> _Known | None:
             sku=sku, at=opened.at, inputs=inputs, plans=plans,
             parts=await kits.parts(connection, parts),
             demand=await lines.dated_demand(connection, sku),
-            coming=await supply.open_lines(connection, [sku, *parts]),
+            coming=await SUPPLY.open_lines(connection, [sku, *parts]),
         )  # fmt: skip
 
 

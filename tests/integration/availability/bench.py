@@ -9,23 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import services.availability
+from services.availability import metrics
 from services.availability.domain.views import Shown
 from services.availability.handlers.batch import AvailabilityHandler
 from services.availability.handlers.mirroring import Mirror
 from services.availability.handlers.planning import PlanCache
 from services.availability.handlers.recomputing import Recomputing
 from services.availability.handlers.remembering import RowMemory
-from services.availability.handlers.supplying import SupplyHandler
 from services.availability.repository import packing
+from services.availability.repository.parking import PARKING
 from services.availability.repository.progress import ProgressRows
 from services.availability.repository.publishing import DirtyStates
 from services.availability.repository.stock import Note
+from services.availability.repository.supply import SUPPLY
 from shared.cache.connecting import open_redis
 from shared.cache.generations import GenerationMark
 from shared.cache.versioned import Versioned, VersionedStrings
 from shared.contracts.topics import ALLOCATIONS, REFERENCE_DATA, STOCK_LEVELS, SUPPLY_ORDERS
 from shared.kafka.handling import Handler
 from shared.kafka.producing import Outgoing
+from shared.kafka.supplying import SupplyHandler
 from shared.postgres.connecting import Connection, Pool, connect, open_pool
 from shared.postgres.migrations import migrate
 from shared.postgres.positions import Claim, Positions
@@ -117,7 +120,10 @@ class AvailabilityBench:
 
     async def supply(self, *orders: Mapping[str, object] | bytes) -> None:
         """One batch of supply orders, which have a consumer of their own."""
-        await self.tell(SUPPLY_ORDERS.name, *orders, handler=SupplyHandler(self.pool))
+        reader = SupplyHandler(
+            self.pool, SUPPLY, PARKING, metrics.MESSAGES, service=metrics.SERVICE
+        )
+        await self.tell(SUPPLY_ORDERS.name, *orders, handler=reader)
 
     async def settle(self) -> None:
         """Work off what is due or waits to be computed again."""

@@ -111,6 +111,17 @@ def test_one_risk_one_buffer(location: int, kept: int, silence: int, offered: in
     assert figures(plan, A=a_level(10))["web"].terms.offered == offered
 
 
+def test_short_dated_units_are_out_besides_the_buffer_and_the_own_till_sells_them() -> None:
+    plan = a_plan(
+        a_channel("till", "A", own_till="A", methods=("in_store",)),
+        a_channel("web", "A"),
+        policies=[a_policy(Term.SHORT_DATED, 4), a_policy(Term.LOCATION_BUFFER, 3)],
+    )
+    found = figures(plan, A=a_level(10))
+
+    assert (found["till"].terms.offered, found["web"].terms.offered) == (10, 3)
+
+
 def test_the_own_till_sells_what_is_kept_from_others() -> None:
     till = a_channel("till", "A", own_till="A", methods=("in_store",))
     plan = a_plan(

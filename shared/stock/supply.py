@@ -31,6 +31,7 @@ class SupplyLine:
     sku: str
     location: str
     due: int
+    ordered: int = 0
     is_transfer: bool = False
     is_confirmed: bool = True
     dispatched: int = 0
