@@ -49,6 +49,9 @@ class RefusalReason(StrEnum):
     LOCATION_NOT_ABLE = "location_not_able"
     EXCEEDS_ORDER_LIMIT = "exceeds_order_limit"
     EXCEEDS_CUSTOMER_LIMIT = "exceeds_customer_limit"
+    EXCEEDS_PRE_ORDER_LIMIT = "exceeds_pre_order_limit"
+    EXCEEDS_BACK_ORDER_LIMIT = "exceeds_back_order_limit"
+    NOT_EXPECTED_IN_TIME = "not_expected_in_time"
     QUANTITY_EXCEEDS_OFFERED = "quantity_exceeds_offered"
     QUANTITY_EXCEEDS_POOL = "quantity_exceeds_pool"
     ANOTHER_LINE_REFUSED = "another_line_refused"
@@ -117,6 +120,8 @@ class HoldRequest(Until):
     beneficiary: Beneficiary | None = None
     lines: Annotated[tuple[HoldLine, ...], Field(min_length=1, max_length=LINES_MAX)]
     partial: bool = False
+    may_wait: bool = False
+    """May a cart or an order hold units that are still to come, where policies let it?"""
 
     @model_validator(mode="after")
     def _says_where(self) -> Self:
@@ -164,6 +169,10 @@ class HeldLine(Record):
 
     sku: Sku
     held: tuple[Held, ...] = ()
+    waiting: Quantity | None = None
+    """Of the held units, those that are still to come."""
+    promised_at: Moment | None = None
+    """When what waits is expected to have come, and a pre-order's sale has begun."""
     refused: Refused | None = None
 
 

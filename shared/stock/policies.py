@@ -20,6 +20,8 @@ class Term(StrEnum):
     LOCATION_BUFFER = "location_buffer"
     KEPT_FOR_STORE = "kept_for_store"
     SILENCE_BUFFER = "silence_buffer"
+    SHORT_DATED = "short_dated"
+    EXPIRY_DAYS = "expiry_days"
     CLOSED = "closed"
     EXCLUDED = "excluded"
     SUSPENDED = "suspended"
@@ -29,6 +31,9 @@ class Term(StrEnum):
     END_WHEN = "end_when"
     ORDER_LIMIT = "order_limit"
     CUSTOMER_LIMIT = "customer_limit"
+    BACK_ORDER_LIMIT = "back_order_limit"
+    BACK_ORDER_DAYS = "back_order_days"
+    PRE_ORDER_LIMIT = "pre_order_limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

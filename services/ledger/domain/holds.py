@@ -6,19 +6,17 @@ lines. Nothing here reads the clock or the database.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
-from services.ledger.domain.fences import NOBODY, TAKING, Fence, Use, Whom, left_at, open_to, use
-from services.ledger.domain.kit_holds import by_location, exploded, made_of_parts
+from services.ledger.domain.fences import TAKING, Fence, Use, left_at, open_to, use
+from services.ledger.domain.kit_holds import exploded, made_of_parts
 from services.ledger.domain.limits import Had, limit_of
 from services.ledger.domain.offers import (
     FREELY,
     NO_STAND,
     LevelId,
     Offer,
-    Stand,
     Taken,
     best,
     bound,
@@ -27,92 +25,12 @@ from services.ledger.domain.offers import (
     split,
 )
 from services.ledger.domain.refusals import PRECEDENCE, Refusal, RefusalReason
-from services.ledger.domain.terms import MadeOf, SkuFacts, TermBook, Terms
+from services.ledger.domain.requests import LineOutcome, Outcome, Reserve, SkuStock, Wish
+from services.ledger.domain.terms import MadeOf, TermBook, Terms
+from services.ledger.domain.waiting import WAITING, claimed, missing_at, wait
 
 # A recall takes whatever lies anywhere: no buffer keeps a unit from it, and no closure.
 UNBOUND = frozenset({"recall"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkuStock:
-    """One SKU as last seen: its levels by location, and accepted units that have no place."""
-
-    sku_id: int
-    facts: SkuFacts
-    levels: Mapping[str, Stand]
-    unsourced: int = 0
-    fences: tuple[Fence, ...] = ()
-    had: Mapping[str, tuple[Had, ...]] = field(default_factory=dict)
-    """Read where a limit asks what customers have of the SKU, by customer."""
-    owes: bool = field(init=False)
-    """Is anything accepted that isn't served from where it is booked?"""
-
-    def __post_init__(self) -> None:
-        owes = self.unsourced > 0 or any(stand.free < 0 for stand in self.levels.values())
-        object.__setattr__(self, "owes", owes)
-
-
-class Wish(NamedTuple):
-    """One line: `quantity` > 0 at one of `locations`, best first, or from the channel's pool.
-
-    A tuple, like `Reserve`, since there are tens of thousands of them a second.
-    """
-
-    sku: str
-    quantity: int
-    locations: tuple[str, ...] = ()
-    may_split: bool = True
-
-
-class Reserve(NamedTuple):
-    """A request to hold units. `digest` tells two requests under one id apart."""
-
-    hold_id: str
-    digest: bytes
-    purpose: str
-    wishes: tuple[Wish, ...]
-    channel: str | None = None
-    method: str | None = None
-    beneficiary: str | None = None  # as it is recorded
-    whom: Whom = NOBODY  # whose fences it may take from
-    until: datetime | None = None
-    takes_what_there_is: bool = False
-
-
-class LineOutcome(NamedTuple):
-    """What one line holds, and what of it was refused.
-
-    A kit's line holds kits that stand made up and units of the parts of `made_of`: `skus` names the
-    SKU of each that is taken. It is empty where all are of the line's own. `uses` are those of the
-    units that a fence has left, and that its beneficiary takes.
-    """
-
-    taken: tuple[Taken, ...]
-    refusal: Refusal | None
-    made_of: MadeOf = ()
-    skus: tuple[str, ...] = ()
-    uses: tuple[Use, ...] = ()
-
-    def in_kits(self) -> dict[str, int]:
-        """What is held by location, in units of the line's SKU."""
-        return by_location(self.taken, self.skus, self.made_of)
-
-
-class Outcome(NamedTuple):
-    """What became of a request, a line for each of its wishes; what is held ends at `until`."""
-
-    lines: tuple[LineOutcome, ...]
-    until: datetime | None = None
-
-    @property
-    def is_held(self) -> bool:
-        """Is anything held?"""
-        return any(line.taken for line in self.lines)
-
-    @property
-    def is_whole(self) -> bool:
-        """Is everything held that was asked for?"""
-        return all(line.refusal is None for line in self.lines)
 
 
 def decide_all(
@@ -126,6 +44,8 @@ def decide_all(
         taken = evolve(taken, outcome)
         if request.whom.customer_ref is not None and outcome.is_held:
             stocks = _counted(stocks, request, request.whom.customer_ref, outcome, now)
+        for wish, line in zip(request.wishes, outcome.lines, strict=True):
+            stocks = _owing(stocks, wish.sku, line)
         outcomes.append(outcome)
     return outcomes
 
@@ -142,6 +62,15 @@ def _counted(
             told = {**had, customer: (*had.get(customer, ()), more)}
             after[wish.sku] = replace(after[wish.sku], had=told)
     return after
+
+
+def _owing(stocks: Mapping[str, SkuStock], sku: str, line: LineOutcome) -> Mapping[str, SkuStock]:
+    """What is owed with what waits now."""
+    outlook = stocks[sku].outlook if line.waiting else None
+    if outlook is None:
+        return stocks
+    more = outlook._replace(owed=outlook.owed + line.waiting)
+    return {**stocks, sku: replace(stocks[sku], outlook=more)}
 
 
 def decide(
@@ -164,6 +93,7 @@ def decide(
         before = _held(wishes[place].sku, wishes, lines)
         line = _decide_line(request, wishes[place], stocks, terms, left, now, before)
         left = evolve(left, Outcome((line,)))
+        stocks = _owing(stocks, wishes[place].sku, line)
         lines[place] = line
     decided = Outcome(tuple(lines[place] for place in range(len(wishes))), request.until)
     return decided if decided.is_whole or request.takes_what_there_is else _refuse(request, decided)
@@ -210,12 +140,12 @@ def _decide_line(
     stock = stocks.get(wish.sku)
     if stock is None:
         return _nothing(RefusalReason.UNKNOWN_SKU, wish)
-    terms = _terms_of(request, wish, stock, book, now)
+    terms = terms_of(request, wish, stock, book, now)
     if terms.refusal is not None:
         return _nothing(terms.refusal, wish)
     customer = request.whom.customer_ref
     had = stock.had.get(customer, ()) if customer else ()
-    limit = limit_of(terms, request.purpose, had, before)
+    limit = limit_of(terms, request.purpose, had, before, _claimed(terms, stock, taken))
     if limit is None or wish.quantity <= limit.most:
         return _decide_under(terms, request, wish, stock, stocks, book, taken, now)
     if not limit.most:
@@ -262,9 +192,59 @@ def _decide_under(
     if hindrances and len(hindrances) == len(places):
         return _nothing(min(hindrances, key=PRECEDENCE.__getitem__), wish)
     headroom = _headroom(request, stock, terms, taken, made, fenced)
+    if may_wait(request, stock, terms, now) and stock.outlook is not None:
+        eager = request._replace(takes_what_there_is=True)
+        there = _take(eager, wish, offers, headroom)
+        line = _wait(request, wish, there, offers, terms, stock, taken, now)
+        return line._replace(uses=_uses(fences, there.taken)) if fences and line.taken else line
     line = _take(request, wish, offers, headroom)
     line = _explode(wish, line, offers, made_of, stocks) if made_of else line
     return line._replace(uses=_uses(fences, line.taken)) if fences else line
+
+
+def may_wait(request: Reserve, stock: SkuStock, terms: Terms, now: datetime) -> bool:
+    """May units be held that are still to come? A kit is put together of what is there."""
+    return (
+        request.may_wait
+        and request.purpose in WAITING
+        and terms.may_wait
+        and not made_of_at(request, stock, now)
+    )
+
+
+def _wait(
+    request: Reserve,
+    wish: Wish,
+    there: LineOutcome,
+    offers: Sequence[Offer],
+    terms: Terms,
+    stock: SkuStock,
+    taken: Mapping[LevelId, int],
+    now: datetime,
+) -> LineOutcome:
+    """What is there, and what of the rest may wait."""
+    outlook, stands = stock.outlook, stock.levels.values()
+    assert outlook is not None, "who may wait has read what is to come"
+    waits = wait(
+        there.taken, wish.quantity, offers, terms, outlook,
+        max(outlook.owed, missing_at(stands, stock.unsourced, taken)), now,
+        may_split=wish.may_split, is_partial=request.takes_what_there_is,
+    )  # fmt: skip
+    if waits is None:
+        return _take(request, wish, offers, 0) if not request.takes_what_there_is else there
+    if waits.refusal is not None and not request.takes_what_there_is:
+        return LineOutcome((), waits.refusal)
+    units = () if waits.taken is None else (waits.taken,)
+    return LineOutcome(
+        (*there.taken, *units), waits.refusal, promised_at=waits.promised_at,
+        waiting=0 if waits.taken is None else waits.taken.quantity,
+    )  # fmt: skip
+
+
+def _claimed(terms: Terms, stock: SkuStock, taken: Mapping[LevelId, int]) -> int:
+    if terms.opens_at is None:
+        return 0
+    return claimed(stock.levels.values(), stock.unsourced, stock.fences, taken)
 
 
 def _open_for(
@@ -305,9 +285,7 @@ def _explode(
     )
 
 
-def _terms_of(
-    request: Reserve, wish: Wish, stock: SkuStock, book: TermBook, now: datetime
-) -> Terms:
+def terms_of(request: Reserve, wish: Wish, stock: SkuStock, book: TermBook, now: datetime) -> Terms:
     """The channel's terms for the SKU; without a channel those of the places alone."""
     if request.purpose in UNBOUND:
         return Terms(dict.fromkeys(wish.locations or stock.levels, FREELY))
@@ -318,6 +296,8 @@ def _terms_of(
         return Terms({name: book.of_location(facts, life, name, now) for name in names})
     terms = book.of_channel(facts, life, request.channel, request.method, now)
     if terms.refusal is None and life.is_closed(now):
+        if request.may_wait and terms.pre_order_limit and life.is_before_sale(now):
+            return terms._replace(opens_at=life.sold_from)
         return Terms({}, refusal=RefusalReason.SKU_CLOSED)
     return terms
 

@@ -1,26 +1,22 @@
 """Kits in requests: how many the parts make up at each place, as the channel is shown them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from services.ledger.domain.offers import is_out
+from services.ledger.domain.offers import LevelId, Taken, is_out
+from services.ledger.domain.requests import Reserve, SkuStock
 from services.ledger.domain.terms import MadeOf, PlaceTerms, TermBook
-
-if TYPE_CHECKING:  # that module calls this one
-    from services.ledger.domain.holds import Reserve, SkuStock
-    from services.ledger.domain.offers import LevelId, Taken
 
 NO_KITS: Mapping[str, int] = {}
 
 
 def made_of_parts(
-    request: "Reserve",
+    request: Reserve,
     made_of: MadeOf,
     places: Iterable[str],
-    stocks: Mapping[str, "SkuStock"],
+    stocks: Mapping[str, SkuStock],
     book: TermBook,
-    taken: Mapping["LevelId", int],
+    taken: Mapping[LevelId, int],
     now: datetime,
 ) -> Mapping[str, int]:
     """Kits that the parts at each of the places make up; places without any are left out.
@@ -44,11 +40,11 @@ def made_of_parts(
 
 
 def _spare(
-    request: "Reserve",
-    stock: "SkuStock",
+    request: Reserve,
+    stock: SkuStock,
     places: Iterable[str],
     book: TermBook,
-    taken: Mapping["LevelId", int],
+    taken: Mapping[LevelId, int],
     now: datetime,
 ) -> dict[str, int]:
     terms = _places_of(request, stock, places, book, now)
@@ -70,7 +66,7 @@ def _spare(
 
 
 def _places_of(
-    request: "Reserve", stock: "SkuStock", places: Iterable[str], book: TermBook, now: datetime
+    request: Reserve, stock: SkuStock, places: Iterable[str], book: TermBook, now: datetime
 ) -> Mapping[str, PlaceTerms]:
     """The part's terms: of the channel's whole pool, since what is owed is owed by all of it."""
     facts = stock.facts
@@ -82,11 +78,11 @@ def _places_of(
 
 def exploded(
     kit: str,
-    taken: Iterable["Taken"],
+    taken: Iterable[Taken],
     own: Mapping[str, int],
     made_of: MadeOf,
-    stocks: Mapping[str, "SkuStock"],
-) -> list[tuple[str, "LevelId", str, int]]:
+    stocks: Mapping[str, SkuStock],
+) -> list[tuple[str, LevelId, str, int]]:
     """What was taken in kits, as units that stand somewhere: (SKU, level, location, units). Kits
     that stand made up, `own` at each location, go first.
     """
@@ -100,23 +96,4 @@ def exploded(
                 (sku, stocks[sku].levels[location].level_id, location, kits * per_kit)
                 for sku, per_kit in made_of
             ]
-    return found
-
-
-def by_location(taken: Iterable["Taken"], skus: Sequence[str], made_of: MadeOf) -> dict[str, int]:
-    """What a line has taken by location, in units of its own SKU. `skus` names the SKU of each that
-    is taken, and is empty where all are of the line's own.
-    """
-    found: dict[str, int] = {}
-    if not skus:
-        for one in taken:
-            found[one.location] = found.get(one.location, 0) + one.quantity
-        return found
-    first, per_kit = made_of[0]  # every kit of parts has its part of this one
-    parts = {sku for sku, _ in made_of}
-    for one, sku in zip(taken, skus, strict=True):
-        if sku == first:
-            found[one.location] = found.get(one.location, 0) + one.quantity // per_kit
-        elif sku not in parts:
-            found[one.location] = found.get(one.location, 0) + one.quantity
     return found

@@ -25,13 +25,16 @@ class Limit(NamedTuple):
     reason: RefusalReason
 
 
-def limit_of(terms: Terms, purpose: str, had: Sequence[Had], before: int) -> Limit | None:
+def limit_of(
+    terms: Terms, purpose: str, had: Sequence[Had], before: int, claimed: int = 0
+) -> Limit | None:
     """What binds a line whose request has `before` units already; None where nothing does.
 
-    A customer's limit counts what the customer has been given while it is in force. Of two that
-    bind as much, the order's is told.
+    A customer's limit counts what the customer has been given while it is in force. Before a sale
+    begins, `claimed` units are pre-ordered. Of those that bind as much, the order's is told, then
+    the customer's.
     """
-    if (terms.order_limit is None and terms.customer_limit is None) or purpose not in LIMITED:
+    if purpose not in LIMITED:
         return None
     limits: list[Limit] = []
     if terms.order_limit is not None:
@@ -40,5 +43,10 @@ def limit_of(terms: Terms, purpose: str, had: Sequence[Had], before: int) -> Lim
         counted = sum(one.units for one in had if policy.begins is None or policy.begins <= one.at)
         most = policy.value - counted - before
         limits.append(Limit(most, RefusalReason.EXCEEDS_CUSTOMER_LIMIT))
+    if terms.opens_at is not None:
+        most = terms.pre_order_limit - claimed
+        limits.append(Limit(most, RefusalReason.EXCEEDS_PRE_ORDER_LIMIT))
+    if not limits:
+        return None
     tightest = min(limits, key=lambda limit: limit.most)
     return tightest._replace(most=max(0, tightest.most))

@@ -66,6 +66,10 @@ class Life(Dated):
     is_recalled: bool = False
     made_of: MadeOf = ()
 
+    def is_before_sale(self, moment: datetime) -> bool:
+        """Is it to be sold from a later moment on?"""
+        return self.sold_from is not None and moment < self.sold_from and not self.is_recalled
+
     def is_closed(self, moment: datetime) -> bool:
         """Not sold through any channel at this moment."""
         return (
@@ -122,11 +126,25 @@ class Terms(NamedTuple):
     refusal: RefusalReason | None = None
     order_limit: int | None = None  # units of the SKU that one order may have
     customer_limit: Policy | None = None  # or one customer, in all orders while it is in force
+    back_order_limit: int = 0  # units that may be owed at once
+    back_order_days: int | None = None  # what waits must be expected within so many days
+    pre_order_limit: int = 0  # units that may be claimed before the sale begins
+    opens_at: datetime | None = None  # when it does, where it is open to pre-orders
+
+    @property
+    def may_wait(self) -> bool:
+        """May units be held that are still to come?"""
+        return self.opens_at is not None or self.back_order_limit > 0
 
 
 UNKNOWN = Life()
 D = TypeVar("D", bound=Dated)
 Key = tuple[object, ...]
+
+
+def _value(term: Term, speaking: Sequence[Policy], product: Product, channel: str) -> int | None:
+    found = _limit(term, speaking, product, channel)
+    return None if found is None else found.value
 
 
 def _limit(term: Term, speaking: Sequence[Policy], product: Product, channel: str) -> Policy | None:
@@ -195,6 +213,14 @@ class TermBook:
         assert isinstance(found, PlaceTerms), found
         return found
 
+    def at_location(self, facts: SkuFacts, location: str, term: Term, moment: datetime) -> int:
+        """One term's value for a SKU at a location, whatever the channel; 0 where nobody says."""
+        dated = self.reference.locations.get(location, ())
+        known = in_force(dated, moment) or Location(place=Place(location=location))
+        rivals = [policy for policy in self._speaking(facts, moment) if policy.term is term]
+        product = _product(facts, facts.life_at(moment))
+        return contest(rivals, product, known.place, None).value_or(0)
+
     def _remember(self, key: Key | None, found: Terms | PlaceTerms) -> None:
         if key is not None:
             if len(self._remembered) >= REMEMBERED_MAX:
@@ -215,15 +241,17 @@ class TermBook:
             return Terms({}, refusal=RefusalReason.CHANNEL_CLOSED)
         product, speaking = _product(facts, life), self._speaking(facts, moment)
         buffers = [p for p in speaking if p.term is Term.CHANNEL_BUFFER]
-        order_limit = _limit(Term.ORDER_LIMIT, speaking, product, name)
         return Terms(
             places={
                 location: self._place_terms(product, location, channel, method, speaking, moment)
                 for location in channel.pool
             },
             channel_buffer=contest(buffers, product, None, name).value_or(0),
-            order_limit=None if order_limit is None else order_limit.value,
+            order_limit=_value(Term.ORDER_LIMIT, speaking, product, name),
             customer_limit=_limit(Term.CUSTOMER_LIMIT, speaking, product, name),
+            back_order_limit=_value(Term.BACK_ORDER_LIMIT, speaking, product, name) or 0,
+            back_order_days=_value(Term.BACK_ORDER_DAYS, speaking, product, name),
+            pre_order_limit=_value(Term.PRE_ORDER_LIMIT, speaking, product, name) or 0,
         )
 
     def _place_terms(
@@ -255,7 +283,8 @@ class TermBook:
             hindrance = RefusalReason.LOCATION_SUSPENDED
         elif not is_own_till and channel is not None and not _is_able(location, channel, method):
             hindrance = RefusalReason.LOCATION_NOT_ABLE
-        buffer = 0 if is_own_till else max(value(term) for term in BUFFERS)
+        kept = max(value(term) for term in BUFFERS) + value(Term.SHORT_DATED)
+        buffer = 0 if is_own_till else kept
         return PlaceTerms(buffer, hindrance, is_own_till)
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.ledger.domain.fences import Fence, Use, Whom, open_to, use
-from services.ledger.domain.holds import Outcome, Reserve
 from services.ledger.domain.lines import Line
+from services.ledger.domain.requests import Outcome, Reserve
 from services.ledger.repository import fences
 from services.ledger.repository.fences import Taker
 from services.ledger.repository.lines import free_at

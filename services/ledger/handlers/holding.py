@@ -8,8 +8,8 @@ from hashlib import blake2b
 import asyncpg
 
 from services.ledger.domain.fences import Whom
-from services.ledger.domain.holds import Outcome, Reserve, Wish
 from services.ledger.domain.refusals import Refusal
+from services.ledger.domain.requests import Outcome, Reserve, Wish
 from services.ledger.handlers import settling
 from services.ledger.handlers.closing import OpeningHours
 from services.ledger.handlers.collecting import Collector, retried
@@ -244,6 +244,7 @@ def _reserve_of(hold_id: str, request: HoldRequest, until: datetime | None) -> R
         whom=_whom(told, request.channel),
         until=until,
         takes_what_there_is=request.partial,
+        may_wait=request.may_wait,
         wishes=tuple(
             [
                 Wish(line.sku, line.quantity, tuple(dict.fromkeys(line.locations)), line.may_split)
@@ -283,6 +284,7 @@ def _hold(
         "lines": tuple(
             [
                 {"sku": sku, "held": tuple([_held(*one) for one in line.in_kits().items()]),
+                 "waiting": line.waiting or None, "promised_at": line.promised_at,
                  "refused": None if line.refusal is None else _refused(line.refusal)}
                 for sku, line in zip(skus, outcome.lines, strict=True)
             ]

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import asyncpg
 
-from services.ledger.domain.holds import Outcome, Reserve, SkuStock, made_of_at
+from services.ledger.domain.holds import made_of_at
+from services.ledger.domain.requests import Outcome, Reserve, SkuStock
 from services.ledger.domain.terms import MadeOf
 from services.ledger.repository.kits import HeldPart
 

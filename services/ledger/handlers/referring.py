@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.ledger.handlers.roles import Roles
 from services.ledger.handlers.terming import kept_of
-from services.ledger.repository import costs, references, sources, terms
+from services.ledger.repository import costs, lots, references, sources, terms
 from services.ledger.repository.parking import Refusal
 from services.ledger.repository.sources import KeptSource
 from shared.contracts.partitions import partition_for
@@ -17,6 +17,7 @@ from shared.contracts.records import Undecodable
 from shared.contracts.topics import REFERENCE_DATA, STOCK_MOVEMENTS
 from shared.kafka.batches import Message
 from shared.postgres.connecting import Connection
+from shared.stock.policies import Term
 
 Told = Product | Location | Calendar | Source | Channel | Policy | Revaluation
 
@@ -51,6 +52,9 @@ async def fold(connection: Connection, told: Sequence[Told]) -> None:
             connection,
             [(sku, partition_for(sku.encode(), STOCK_MOVEMENTS.partitions)) for sku in products],
         )
+        await lots.keep_tracked(
+            connection, [(r.sku, r.tracks_lots or r.tracks_expiry) for r in products.values()]
+        )
     if locations := {r.location_id: r for r in told if isinstance(r, Location)}:
         await references.add_locations(
             connection, [(name, str(r.location_kind)) for name, r in locations.items()]
@@ -58,6 +62,8 @@ async def fold(connection: Connection, told: Sequence[Told]) -> None:
     if declared := sources_of(told):
         await references.declare_sources(connection, {r.source_id for r in declared})
         await sources.keep_records(connection, _kept_sources(declared))
+    if any(isinstance(r, Policy) and r.term == Term.EXPIRY_DAYS for r in told):
+        await lots.look_again(connection)
     if shaping := [r for r in told if not isinstance(r, Source | Revaluation)]:
         await terms.keep(connection, kept_of(shaping))
     if revalued := [record for record in told if isinstance(record, Revaluation)]:

@@ -12,13 +12,16 @@ from datetime import datetime
 
 import asyncpg
 
-from services.ledger.domain.holds import LineOutcome, Outcome, Reserve, SkuStock, decide_all
+from services.ledger.domain.holds import decide_all
 from services.ledger.domain.offers import Stand, Taken
 from services.ledger.domain.refusals import Refusal, RefusalReason
+from services.ledger.domain.requests import LineOutcome, Outcome, Reserve, SkuStock
 from services.ledger.domain.terms import TermBook
+from services.ledger.domain.waiting import Outlook
 from services.ledger.handlers.fencing import uses_of
 from services.ledger.handlers.kit_holding import kit_parts_of, made_of_rows, parts_in
 from services.ledger.handlers.terming import facts_of, reference_of
+from services.ledger.handlers.waiting import is_before_sale, make_room, with_outlooks
 from services.ledger.repository import fences, holds, kits, terms
 from services.ledger.repository.customers import read_had
 from services.ledger.repository.holds import Parts, Premises
@@ -82,6 +85,8 @@ class Reserving:
         stocks = await self._seen(connection, _skus_of(group))
         if parts_in(group, stocks, now):
             return None  # kits are decided on locked rows: theirs, and those of their parts
+        if is_before_sale(group, stocks, now):
+            return None
         if any(request.purpose == Purpose.RING_FENCE for request in group):
             return None  # what is remembered of levels knows fences only as they were read
         book = await self._terms(connection, now)
@@ -102,7 +107,12 @@ class Reserving:
     ) -> dict[str, Answer]:
         """Lock, settle what is due, read, decide, write."""
         skus = _skus_of(group)
-        skus += parts_in(group, await self._seen(connection, skus), self._clock.now())
+        seen = await self._seen(connection, skus)
+        skus += parts_in(group, seen, self._clock.now())
+        outlooks: Mapping[str, Outlook] = {}
+        if any(request.may_wait for request in group):
+            book = await self._terms(connection, self._clock.now())
+            outlooks = await make_room(connection, group, seen, book, self._clock.now())
         levels = await levels_of(connection, skus)
         await lock_levels(connection, levels)
         now = self._clock.now()
@@ -119,6 +129,7 @@ class Reserving:
         book = await self._terms(connection, now)
         if customers := _customers_limited(group, stocks, book):
             stocks = await _with_had(connection, stocks, customers, now)
+        stocks = await with_outlooks(connection, stocks, outlooks, now)
         fresh = [request for request in group if request.hold_id not in known]
         outcomes = decide_all(fresh, stocks, book, now)
         parts = _parts(fresh, outcomes, stocks)
@@ -241,9 +252,13 @@ def _parts(group: Sequence[Reserve], outcomes: Sequence[Outcome], stocks: Stocks
             for at, taken in enumerate(line.taken):
                 of = stocks[line.skus[at]].sku_id if line.skus else sku_id
                 _add(parts, request, part, place, of, taken.level_id, taken.quantity)
+                parts.waiting.append(at == len(line.taken) - 1 and line.waiting > 0)
+                parts.promised.append(line.promised_at)
                 part += 1
             if line.refusal is not None:
                 _add(parts, request, part, place, sku_id, None, line.refusal.quantity)
+                parts.waiting.append(False)
+                parts.promised.append(line.promised_at)
                 part += 1
             _add_reasons(parts, request.wishes[place].sku, sku_id, line)
     return parts
@@ -304,8 +319,13 @@ def outcome_of(rows: Sequence[asyncpg.Record]) -> Outcome:
         else:
             reason = RefusalReason(row["reason"])
             refusals[row["line"]] = Refusal(reason, row["quantity"], row["possible"])
+    waiting = {row["line"]: row["quantity"] for row in rows if row["is_waiting"]}
+    promised = {row["line"]: row["promised_at"] for row in rows}
     lines = [
-        LineOutcome(tuple(taken[line]), refusals.get(line), *made_of_rows(rows, line))
+        LineOutcome(
+            tuple(taken[line]), refusals.get(line), *made_of_rows(rows, line),
+            waiting=waiting.get(line, 0), promised_at=promised[line],
+        )
         for line in sorted(taken)
-    ]
+    ]  # fmt: skip
     return Outcome(tuple(lines), rows[0]["held_until"])

@@ -20,6 +20,7 @@ from services.ledger.repository.lines import (
     lock_lines,
     save_lines,
 )
+from services.ledger.repository.waiting import note_waiting
 from shared.contracts.holds import Purpose
 from shared.contracts.partitions import partition_for
 from shared.contracts.topics import ALLOCATIONS
@@ -85,9 +86,10 @@ async def confirm(
         raise NotHeldError  # the order's line is of another SKU
     kitting.require_whole(before, kits.families)
     free = await free_at(connection, levels)
+    waiting = _waiting_by_line(rows, keys, ids)
     for number, held in _held_by_line(rows, keys, ids).items():
         if number not in kits.families:
-            lines[number] = _becomes(lines[number], held, free)
+            lines[number] = _becomes(lines[number], held, free, waiting.get(number, 0))
     become(lines, kits, free)
     groups = [
         group
@@ -97,6 +99,8 @@ async def confirm(
     after = lines | {line.order_line_id: line for line in book_together(groups, free, now)}
     channels = {ids[keys[row["line"]]]: row["channel"] for row in rows}
     await save_lines(connection, before, [after[line.order_line_id] for line in before], channels)
+    if waiting:
+        await note_waiting(connection, waiting)
 
 
 async def open_rows(connection: Connection, hold_id: str) -> list[asyncpg.Record]:
@@ -105,8 +109,10 @@ async def open_rows(connection: Connection, hold_id: str) -> list[asyncpg.Record
     return [row for row in rows if row["settled_at"] is None]
 
 
-def _becomes(line: Line, held: Mapping[int, int], free: dict[int, int]) -> Line:
-    """The line with what was held for it. Its booking is counted as taken of `free`."""
+def _becomes(line: Line, held: Mapping[int, int], free: dict[int, int], waiting: int = 0) -> Line:
+    """The line with what was held for it. Its booking is counted as taken of `free`. One that
+    waits is short, and is booked on what is there by now.
+    """
     if line.revision >= 0:
         return line
     booked = dict(line.booked)
@@ -119,7 +125,20 @@ def _becomes(line: Line, held: Mapping[int, int], free: dict[int, int]) -> Line:
         candidates=tuple(dict.fromkeys((*line.candidates, *held))),
         may_split=True,
         booked=booked,
+        short=line.short + waiting,
     )
+
+
+def _waiting_by_line(
+    rows: Rows, keys: Sequence[LineKey], ids: Mapping[LineKey, int]
+) -> dict[int, int]:
+    """Units that wait, by order line."""
+    waiting: dict[int, int] = {}
+    for row in rows:
+        if row["is_waiting"]:
+            number = ids[keys[row["line"]]]
+            waiting[number] = waiting.get(number, 0) + row["quantity"]
+    return waiting
 
 
 def _held_by_line(

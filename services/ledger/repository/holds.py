@@ -81,17 +81,18 @@ select (select count(*) from gate) as is_open, (select count(*) from inserted) a
 """  # noqa: S608  (only this module's own constants are put into the text)
 WRITE = f"""
 with inserted as (
-    insert into ledger.holds ({HELD}, unknown_sku, settled_at, outcome, reason, possible)
+    insert into ledger.holds ({HELD}, unknown_sku, settled_at, outcome, reason, possible,
+                              is_waiting, promised_at)
     select {FROM_INPUT}, unknown_sku,
            case when reason is not null then $1 end,
            case when reason is not null then 'refused' end,
-           reason, possible
+           reason, possible, is_waiting, promised_at
     from unnest(
         $2::text[], $3::smallint[], $4::smallint[], $5::bytea[], $6::integer[], $7::integer[],
         $8::text[], $9::text[], $10::text[], $11::bigint[], $12::timestamptz[], $13::text[],
-        $14::text[], $15::bigint[])
+        $14::text[], $15::bigint[], $16::boolean[], $17::timestamptz[])
         as i(hold_id, part, line, digest, sku_id, level_id, purpose, channel, beneficiary,
-             quantity, held_until, unknown_sku, reason, possible)
+             quantity, held_until, unknown_sku, reason, possible, is_waiting, promised_at)
     order by hold_id, part
     on conflict do nothing
     returning level_id, quantity, settled_at),
@@ -205,7 +206,7 @@ TRY_SWEEP = "select pg_try_advisory_xact_lock(hashtext('ledger.holds.expire'))"
 class Parts:
     """Rows of holds to record, a list per column; a part with a reason is refused.
 
-    The last three columns are empty for a group of which nothing is refused.
+    The last five columns say nothing for a group that is held whole of what is there.
     """
 
     hold_ids: list[str] = field(default_factory=list)
@@ -222,13 +223,15 @@ class Parts:
     unknown_skus: list[str | None] = field(default_factory=list)
     reasons: list[str | None] = field(default_factory=list)
     possible: list[int | None] = field(default_factory=list)
+    waiting: list[bool] = field(default_factory=list)
+    promised: list[datetime | None] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.hold_ids)
 
     def held(self) -> tuple[list[object], ...]:
         """The columns of what is held, in the order of the statements."""
-        return self._columns()[:-3]
+        return self._columns()[:-5]
 
     def whole(self) -> tuple[list[object], ...]:
         """All columns, in the order of the statements."""

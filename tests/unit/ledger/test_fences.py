@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ledger.domain.fences import NOBODY, Fence, Whom
-from services.ledger.domain.holds import Outcome, Reserve, SkuStock, decide_all
+from services.ledger.domain.holds import decide_all
 from services.ledger.domain.offers import Stand
 from services.ledger.domain.refusals import RefusalReason
+from services.ledger.domain.requests import Outcome, Reserve, SkuStock
 from services.ledger.domain.terms import Channel, Location, Reference, SkuFacts, TermBook
 from shared.stock.policies import Place, Policy, Term
 from tests.unit.ledger.test_holds import NOW, a_policy, a_request, a_wish, refusals, taken

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ledger.domain.holds import Outcome, Reserve, SkuStock, Wish, decide_all
+from services.ledger.domain.holds import decide_all
 from services.ledger.domain.offers import Stand
-from services.ledger.domain.refusals import PRECEDENCE, RefusalReason
+from services.ledger.domain.refusals import RefusalReason
+from services.ledger.domain.requests import Outcome, Reserve, SkuStock, Wish
 from services.ledger.domain.terms import Channel, Life, Location, Reference, SkuFacts, TermBook
-from shared.contracts import holds as contracts
+from services.ledger.domain.waiting import Outlook
 from shared.stock.policies import Place, Policy, Scope, Term
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -46,7 +47,12 @@ def a_book(*policies: Policy) -> TermBook:
 
 
 def a_stock(
-    *, unsourced: int = 0, life: Life | None = None, sku: str = "S", **free: int
+    *,
+    unsourced: int = 0,
+    life: Life | None = None,
+    sku: str = "S",
+    outlook: Outlook | None = None,
+    **free: int,
 ) -> SkuStock:
     """Units at A, B and C; a negative figure is owed to orders."""
     levels = {
@@ -54,7 +60,9 @@ def a_stock(
         for place, (name, units) in enumerate(free.items(), start=10 * ord(sku[0]))
     }
     facts = SkuFacts(sku=sku, lives=() if life is None else (life,))
-    return SkuStock(sku_id=ord(sku[0]), facts=facts, levels=levels, unsourced=unsourced)
+    return SkuStock(
+        sku_id=ord(sku[0]), facts=facts, levels=levels, unsourced=unsourced, outlook=outlook
+    )
 
 
 def a_wish(quantity: int = 1, *locations: str, sku: str = "S", may_split: bool = True) -> Wish:
@@ -83,97 +91,7 @@ def refusals(outcome: Outcome) -> list[tuple[RefusalReason, int, int] | None]:
 
 R = RefusalReason
 CLOSED = a_policy(Term.CLOSED, 1, location="A")
-EXCLUDED = a_policy(Term.EXCLUDED, 1, location="A")
 SUSPENDED = a_policy(Term.SUSPENDED, 1, location="A")
-LIMIT = a_policy(Term.ORDER_LIMIT, 4)
-PER_CUSTOMER = a_policy(Term.CUSTOMER_LIMIT, 4)
-STARTS_LATER = Life(sold_from=NOW + HOUR)
-
-# Each row meets its own reason and every one behind it: whoever reorders them fails here.
-WALK = [
-    pytest.param(
-        a_request(a_wish(9, "A", sku="none"), channel="none"), (), {}, R.UNKNOWN_SKU, 0,
-        id="a_sku_that_nobody_knows",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A"), channel="none"), (CLOSED,), {"life": STARTS_LATER},
-        R.UNKNOWN_CHANNEL, 0, id="a_channel_that_nobody_knows",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A"), channel="gone"), (CLOSED,), {"life": STARTS_LATER},
-        R.CHANNEL_CLOSED, 0, id="a_channel_that_has_ended",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A")), (CLOSED,), {"life": STARTS_LATER}, R.SKU_CLOSED, 0,
-        id="a_sku_that_is_not_sold_yet",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "X"), channel=None), (CLOSED,), {}, R.UNKNOWN_LOCATION, 0,
-        id="a_location_that_nobody_knows",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "C", "A")), (CLOSED,), {}, R.LOCATION_NOT_OF_CHANNEL, 0,
-        id="a_location_outside_the_pool",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A")), (CLOSED, EXCLUDED, SUSPENDED), {}, R.LOCATION_CLOSED, 0,
-        id="a_closed_location",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A")), (EXCLUDED, SUSPENDED), {}, R.LOCATION_EXCLUDED, 0,
-        id="an_excluded_location",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A"), method="in_store"), (SUSPENDED,), {},
-        R.LOCATION_SUSPENDED, 0, id="a_suspended_location",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A"), method="in_store"), (), {}, R.LOCATION_NOT_ABLE, 0,
-        id="a_method_that_is_not_the_channels",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A")), (LIMIT,), {"unsourced": 3}, R.EXCEEDS_ORDER_LIMIT, 4,
-        id="more_than_one_order_may_have",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A")), (PER_CUSTOMER,), {"unsourced": 3}, R.EXCEEDS_CUSTOMER_LIMIT, 4,
-        id="more_than_one_customer_may_have",
-    ),
-    pytest.param(
-        a_request(a_wish(9, "A")), (), {"unsourced": 3}, R.QUANTITY_EXCEEDS_OFFERED, 5,
-        id="more_than_the_place_offers",
-    ),
-    pytest.param(
-        a_request(a_wish(8)), (), {"unsourced": 3}, R.QUANTITY_EXCEEDS_POOL, 7,
-        id="more_than_is_not_owed",
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("request_", "policies", "stock", "reason", "possible"), WALK)
-def test_of_several_reasons_the_first_is_told(
-    request_: Reserve,
-    policies: tuple[Policy, ...],
-    stock: dict[str, object],
-    reason: RefusalReason,
-    possible: int,
-) -> None:
-    seen = a_stock(A=5, B=5, **stock)  # type: ignore[arg-type]  # the row's overrides
-
-    (outcome,) = decided(request_, stock=seen, book=a_book(*policies))
-
-    assert refusals(outcome) == [(reason, request_.wishes[0].quantity, possible)]
-
-
-def test_the_walk_follows_the_reasons_one_by_one() -> None:
-    walked = [row.values[3] for row in WALK]
-
-    assert walked == list(RefusalReason)[:-1]
-    assert list(PRECEDENCE) == list(RefusalReason)
-
-
-def test_the_contract_names_the_same_reasons_in_the_same_order() -> None:
-    assert [one.value for one in contracts.RefusalReason] == [one.value for one in RefusalReason]
 
 
 def test_a_running_sum_that_counts_the_refused_would_refuse_the_third() -> None:

@@ -11,8 +11,9 @@ from services.availability.domain.levels import Level
 from services.availability.domain.plans import Plan, plan_for
 from services.availability.handlers.translating import policy_of
 from services.availability.handlers.translating import reference_of as shown_reference_of
-from services.ledger.domain.holds import Outcome, Reserve, SkuStock, Wish, decide_all
+from services.ledger.domain.holds import decide_all
 from services.ledger.domain.offers import Stand
+from services.ledger.domain.requests import Outcome, Reserve, SkuStock, Wish
 from services.ledger.domain.terms import TermBook
 from services.ledger.handlers.terming import facts_of, reference_of
 from shared.contracts.reference import Channel, Location, Policy, Product
@@ -22,6 +23,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PER_KIT = {"P": 2, "Q": 1}
 PLACES = ("L1", "L2")
 SWITCHES = ("closed", "excluded")
+BUFFERS = ("location_buffer", "kept_for_store", "short_dated", "channel_buffer")
 
 PLACE_RECORDS = [
     Location.model_validate_json(
@@ -53,7 +55,7 @@ POLICIES = st.lists(
             }
         ),
         st.integers(0, 50),
-        st.sampled_from(["location_buffer", "kept_for_store", "channel_buffer", *SWITCHES]),
+        st.sampled_from([*BUFFERS, *SWITCHES]),
         st.integers(0, 3),
         st.sampled_from([None, "KIT", "P", "Q"]),
         st.sampled_from(PLACES),

@@ -15,7 +15,10 @@ from shared.stock.policies import Product as Asked
 from shared.stock.policies import Term
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-TERMS = ["location_buffer", "kept_for_store", "silence_buffer", "closed", "excluded", "suspended"]
+TERMS = [
+    "location_buffer", "kept_for_store", "silence_buffer", "short_dated", "closed", "excluded",
+    "suspended",
+]  # fmt: skip
 
 POLICIES = st.lists(
     st.builds(
