@@ -39,3 +39,16 @@ def count_list(
     from services.cli.commands.counts import list_counts
 
     end(list_counts(location, sku, since, only_recounts=recounts, as_json=as_json))
+
+
+@count.command("close")
+def count_close(
+    location: str,
+    *,
+    until: Annotated[str | None, typer.Option(help="Counts up to this time; now else.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Close a location's counts: their variances stay, and what comes late is shown apart."""
+    from services.cli.commands.counts import close_counts
+
+    end(close_counts(location, until, as_json=as_json))

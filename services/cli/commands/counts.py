@@ -51,15 +51,34 @@ def list_counts(
     print_table(
         tr("counts"),
         ("at", "location", "sku", "bucket", "book", "found", "difference", "value", "currency",
-         "again"),
+         "again", "late"),
         [
             (one["at"], one["location"], one["sku"], word(one["bucket"]), one["book"],
              one["counted"], one["variance"], one["value"], one["currency"],
-             tr("yes") if one["recount"] else None)
+             tr("yes") if one["recount"] else None, one["late"] if one["closed_at"] else None)
             for one in answer["counts"]
         ],
     )  # fmt: skip
     _say_summary(answer["summary"])
+    return Exit.OK
+
+
+def close_counts(location: str, until: str | None, *, as_json: bool) -> Exit:
+    """Close a location's counts. Raises CommandError where nobody knows it."""
+    body = {"location": location, "until": None if until is None else moment_of(until)}
+    answer = ask(here(), LEDGER, "/v1/count-closings", body=body, method="POST")
+    if as_json:
+        print_json(answer)
+        return Exit.OK
+    say(
+        tr(
+            "{counts:,} counts at {location} up to {until} are closed: what comes late is shown "
+            "apart.",
+            counts=answer["counts"],
+            location=location,
+            until=answer["until"],
+        )
+    )
     return Exit.OK
 
 

@@ -1,23 +1,31 @@
 """HTTP of counts: sheets to count by, and what counts have found."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
+from fastapi import APIRouter, HTTPException, Query, Response
+from pydantic import AwareDatetime, BaseModel
 
 from services.ledger.domain.counting import Threshold, summed
 from services.ledger.handlers.costing import entities_of
 from services.ledger.handlers.counting import count_told, csv_of, summary_told, variance_of
 from services.ledger.repository import costs, counting
+from shared.contracts.fields import LocationId
 from shared.postgres.connecting import Pool
 
 FIRST = UUID(int=0)
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 USUALLY = timedelta(days=30)
+
+
+class Closing(BaseModel):
+    """Which counts are closed: those of a location up to a moment, now unless told."""
+
+    location: LocationId
+    until: AwareDatetime | None = None
 
 
 def counts_router(pool: Pool, now: Callable[[], datetime], threshold: Threshold) -> APIRouter:
@@ -65,4 +73,24 @@ def counts_router(pool: Pool, now: Callable[[], datetime], threshold: Threshold)
         told = [count_told(row, one, bound) for row, one in zip(rows, found, strict=True)]
         return {"counts": told, "summary": summary_told(summed(found))}
 
+    router.add_api_route(
+        "/v1/count-closings", _closes(pool, now), methods=["POST"], status_code=201
+    )
     return router
+
+
+def _closes(
+    pool: Pool, now: Callable[[], datetime]
+) -> Callable[[Closing], Awaitable[dict[str, object]]]:
+    async def close_counts(asked: Closing) -> dict[str, object]:
+        """Close the counts of a location: their variances stay as they are now."""
+        until = min(asked.until or now(), now())
+        async with pool.acquire(timeout=5) as connection:
+            closed = await counting.close(connection, asked.location, until)
+        if closed is None:
+            raise HTTPException(404, f"nobody knows the location {asked.location}")
+        closed_at, counts = closed
+        told = {"location": asked.location, "until": until}
+        return {**told, "closed_at": closed_at, "counts": counts}
+
+    return close_counts

@@ -23,7 +23,7 @@ def variance_of(row: asyncpg.Record, entities: Mapping[str, Entity]) -> Variance
 
 
 def count_told(row: asyncpg.Record, found: Variance, threshold: Threshold) -> dict[str, object]:
-    """One count as JSON; money is text."""
+    """One count as JSON; money is text. Once it is closed, what comes `late` is told apart."""
     return {
         "event_id": row["event_id"], "sku": row["sku"], "location": row["location"],
         "bucket": row["bucket"], "at": row["at"], "recorded_at": row["recorded_at"],
@@ -31,7 +31,8 @@ def count_told(row: asyncpg.Record, found: Variance, threshold: Threshold) -> di
         "reason": _json(row["reason"]), "counted": found.counted,
         "book": found.counted - found.variance, "variance": found.variance,
         "value": _text(found.value), "currency": found.currency,
-        "recount": found.wants_recount(threshold),
+        "recount": found.wants_recount(threshold), "closed_at": row["closed_at"],
+        "late": row["late"],
     }  # fmt: skip
 
 

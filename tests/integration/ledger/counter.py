@@ -64,6 +64,7 @@ class Counter:
             ledger.pool, ledger.handler, LedgerStates(ledger.pool), self.holding,
             Health("ledger-api"), overdue_after=timedelta(hours=24),
             recount=Threshold(10, Decimal(100)), transit_overdue_after=timedelta(minutes=30),
+            supply_kept_for=timedelta(days=30),
         )  # fmt: skip
         transport = httpx.ASGITransport(app=application)
         async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest_asyncio
 
 from services.ledger.handlers.costing import Costing
+from services.ledger.repository.counting import late_counter
 from shared.testing.messages import a_movement
 from tests.integration.ledger.bench import LedgerBench, at
 from tests.integration.ledger.counter import Counter, open_counter
@@ -116,3 +118,58 @@ async def test_counts_are_told_page_by_page_in_their_order_with_what_they_come_t
     assert whole["summary"] == {
         "counts": 3, "found": 0, "missing": 7, "values": {}, "accuracy": 0.6667,
     }  # fmt: skip
+
+
+async def close(counter: Counter, location: str = "L1", **more: object) -> dict[str, Any]:
+    async with counter.http() as client:
+        answer = await client.post("/v1/count-closings", json={"location": location, **more})
+    told: dict[str, Any] = answer.json() | {"status": answer.status_code}
+    return told
+
+
+async def test_what_comes_late_to_a_closed_count_leaves_its_variance_and_is_told_apart(
+    counter: Counter,
+) -> None:
+    ledger = counter.ledger
+    await ledger.move(receipt(10), a_count(8, 20), a_count(4, 50, location="L2"))
+
+    closed = await close(counter)
+    await ledger.move(a_movement(quantity=2, occurred_at=at(5).isoformat()))
+
+    found = {one["location"]: one for one in await counts(counter)}
+    assert (closed["status"], closed["counts"]) == (201, 1)
+    assert (found["L1"]["variance"], found["L1"]["late"], found["L1"]["book"]) == (-2, 2, 10)
+    assert (found["L2"]["variance"], found["L2"]["closed_at"], found["L2"]["late"]) == (4, None, 0)
+    assert await ledger.sellable() == 8
+    async with ledger.pool.acquire() as connection:
+        assert await late_counter(real_now, timedelta(days=1))(connection) == 1
+
+
+async def test_a_live_count_is_restated_and_nothing_of_it_is_late(counter: Counter) -> None:
+    await counter.ledger.move(receipt(10), a_count(8, 20))
+    await counter.ledger.move(a_movement(quantity=2, occurred_at=at(5).isoformat()))
+
+    [found] = await counts(counter)
+
+    assert (found["variance"], found["late"], found["closed_at"]) == (0, 0, None)
+
+
+async def test_counts_after_the_closing_are_open(counter: Counter) -> None:
+    await counter.ledger.move(receipt(10), a_count(8, 10))
+    await close(counter, until=at(15).isoformat())
+    await counter.ledger.move(a_count(7, 20), a_count(9, 5))
+
+    found = [(one["at"][14:16], one["closed_at"] is not None) for one in await counts(counter)]
+
+    assert found == [("05", False), ("10", True), ("20", False)]
+    async with counter.ledger.pool.acquire() as connection:
+        assert await late_counter(real_now, timedelta(days=1))(connection) == 1
+
+
+async def test_nobody_closes_the_counts_of_an_unknown_place(counter: Counter) -> None:
+    assert (await close(counter, "nowhere"))["status"] == 404
+
+
+def real_now() -> datetime:
+    """Closings are the database's moments."""
+    return datetime.now(UTC)
