@@ -9,7 +9,7 @@ from services.publication.repository.folding import FigureColumns
 from services.publication.repository.hearing import LineColumns, OutcomeColumns
 from services.publication.repository.store import Store
 from shared.contracts.allocations import Allocation
-from shared.contracts.orders import FulfilledBy, Order
+from shared.contracts.orders import FulfilledBy, Order, OrderLine, OrderState
 from shared.contracts.records import Undecodable
 from shared.contracts.topics import ALLOCATIONS, ORDERS
 from shared.kafka.batches import Batch
@@ -31,6 +31,7 @@ class Line(NamedTuple):
     listing: str | None
     sku: str | None
     changed_at: datetime | None
+    is_called_off: bool
 
 
 class HearingHandler:
@@ -75,7 +76,9 @@ def read(batch: Batch) -> Heard:
                     if line.fulfilled_by is FulfilledBy.US:
                         key = order.order_id, line.line_id
                         changed_at = order.updated_at or order.placed_at
-                        lines[key] = Line(order.channel, line.listing, line.sku, changed_at)
+                        lines[key] = Line(
+                            order.channel, line.listing, line.sku, changed_at, _is_off(order, line)
+                        )
             case Allocation() as told:
                 key = told.order_id, told.line_id
                 known = outcomes.get(key)
@@ -85,6 +88,10 @@ def read(batch: Batch) -> Heard:
                 pass
     _fill(heard, lines, outcomes)
     return heard
+
+
+def _is_off(order: Order, line: OrderLine) -> bool:
+    return order.state is OrderState.CANCELLED or line.cancelled >= line.quantity
 
 
 def _fill(
@@ -99,6 +106,7 @@ def _fill(
         heard.lines.listings.append(line.listing)
         heard.lines.skus.append(line.sku)
         heard.lines.changed.append(line.changed_at)
+        heard.lines.called_off.append(line.is_called_off)
     for told in outcomes.values():
         heard.outcomes.orders.append(told.order_id)
         heard.outcomes.lines.append(told.line_id)

@@ -8,20 +8,28 @@ from shared.postgres.connecting import Connection
 
 # An order says whose its lines are. A line that names no listing is its SKU's only one, if it is.
 # Until the ledger has booked it, it is news when the shop changes it: unpaid orders wait for days.
+# One that is called off by then may never be booked, and counts at once: the shop took its units
+# and gave them back, and what it was told between the two came out wrong.
 TELL_LINES = """
-insert into publication.order_lines as o (order_id, line_id, channel, listing, sku, changed_at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+insert into publication.order_lines as o
+    (order_id, line_id, channel, listing, sku, changed_at, due_at)
+select i.order_id, i.line_id, i.channel, i.listing, i.sku, i.changed_at,
+       case when i.is_off then now() end
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+            $7::boolean[]) as i(order_id, line_id, channel, listing, sku, changed_at, is_off)
 order by 1, 2
 on conflict (order_id, line_id) do update
     set channel = excluded.channel, listing = coalesce(excluded.listing, o.listing),
         sku = coalesce(excluded.sku, o.sku), changed_at = excluded.changed_at,
-        due_at = coalesce(o.due_at, case when o.wanted <> o.counted then now() end)
+        due_at = coalesce(o.due_at, case when o.wanted <> o.counted then now()
+                                         when o.wanted = 0 then excluded.due_at end)
     where o.channel is null
        or (o.listing is null and excluded.listing is not null)
        or (o.version = 0 and o.changed_at < excluded.changed_at)
 """
 # The ledger's outcome says that the line is booked. The figure that says so too is a moment behind:
-# the line may be counted when that moment has passed for sure.
+# the line may be counted when that moment has passed for sure. A line that was booked and called
+# off in between is counted too, with no units.
 TELL_OUTCOMES = """
 insert into publication.order_lines as o
     (order_id, line_id, sku, wanted, version, recorded_at, due_at)
@@ -32,19 +40,22 @@ order by 1, 2
 on conflict (order_id, line_id) do update
     set sku = excluded.sku, wanted = excluded.wanted, version = excluded.version,
         recorded_at = excluded.recorded_at,
-        due_at = case when excluded.wanted <> o.counted then excluded.due_at end
+        due_at = case when excluded.wanted <> o.counted or excluded.wanted = 0
+                      then excluded.due_at end
     where o.version < excluded.version
 """
 # A line is news where what it sold may be missing in what the listing shows. Where the channel
 # compares, that is what was booked since the listing's first write, which was blind. Where it does
 # not, each write is blind and sets the shop's own count right: a line booked before the latest one
-# went is no news. Either way it is demand, each sale weighing less with its age. The channel's
-# owner looks at the listing again.
+# went is no news. Either way it is demand, each sale weighing less with its age. What was called
+# off before it counted has moved no figure, and only where nothing is compared may the listing show
+# it: there it is a unit sold and given back. The channel's owner looks at the listing again.
 COUNT = """
 with due as materialized (
     select order_id, line_id, channel, listing, sku, recorded_at, wanted - counted as units,
-           extract(epoch from now() - recorded_at)::float8 as age,
-           case when counted = 0 then extract(epoch from now() - changed_at)::float8 end as lag
+           extract(epoch from now() - coalesce(recorded_at, changed_at, now()))::float8 as age,
+           case when counted = 0 and wanted > 0
+                then extract(epoch from now() - changed_at)::float8 end as lag
     from publication.order_lines
     where due_at <= now() and channel = any($1::text[])
     order by order_id, line_id limit $2 for update skip locked),
@@ -61,8 +72,10 @@ named as (
         having count(*) = 1) s on true),
 summed as (
     select n.listing_id,
-           coalesce(sum(n.units) filter (where w.is_news and n.units > 0), 0) as sold,
-           coalesce(sum(-n.units) filter (where w.is_news and n.units < 0), 0) as back,
+           coalesce(sum(n.units) filter (where w.is_news and n.units > 0), 0)
+               + count(*) filter (where w.is_news and w.is_off) as sold,
+           coalesce(sum(-n.units) filter (where w.is_news and n.units < 0), 0)
+               + count(*) filter (where w.is_news and w.is_off) as back,
            sum(greatest(0, n.units) * exp(-least(30, greatest(0, n.age) / $3::float8))) as demand
     from named n
     join publication.published p on p.listing_id = n.listing_id
@@ -70,7 +83,7 @@ summed as (
         when n.channel = any($5::text[])
             then not coalesce(p.sent_at <= p.acknowledged_at and n.recorded_at < p.sent_at, false)
         else extract(epoch from n.recorded_at) >= (p.basis ->> 'begun')::float8
-        end as is_news) w
+        end as is_news, n.units = 0 and n.channel = any($5::text[]) as is_off) w
     group by n.listing_id
     order by n.listing_id),
 heard as (
@@ -118,6 +131,7 @@ class LineColumns:
     listings: list[str | None] = field(default_factory=list)
     skus: list[str | None] = field(default_factory=list)
     changed: list[datetime | None] = field(default_factory=list)
+    called_off: list[bool] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -137,7 +151,7 @@ async def tell_lines(connection: Connection, told: LineColumns) -> None:
     if told.orders:
         await connection.execute(
             TELL_LINES, told.orders, told.lines, told.channels, told.listings, told.skus,
-            told.changed,
+            told.changed, told.called_off,
         )  # fmt: skip
 
 
