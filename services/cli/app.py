@@ -13,6 +13,7 @@ from services.cli.count_command import count
 from services.cli.exits import CommandError, Exit
 from services.cli.import_command import import_
 from services.cli.options import AsJson, end
+from services.cli.stock_command import stock
 from services.cli.texts import speak
 
 EPILOG = (
@@ -30,7 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-stock = typer.Typer(no_args_is_help=True, help="Ask for stock: how much, and why that much.")
 parked = typer.Typer(no_args_is_help=True, help="Messages that could not be applied.")
 observations = typer.Typer(no_args_is_help=True, help="What observing systems told.")
 event = typer.Typer(no_args_is_help=True, help="Tell what happened.")
@@ -204,76 +204,6 @@ def event_publish(
     from services.cli.commands.events import publish
 
     end(publish(file))
-
-
-@stock.command("get")
-def stock_get(
-    skus: Annotated[list[str], typer.Argument(metavar="SKU…")], *, as_json: AsJson = False
-) -> None:
-    """What is where, and what each channel may sell of it."""
-    from services.cli.commands.stock import get
-
-    end(get(skus, as_json=as_json))
-
-
-@stock.command("explain")
-def stock_explain(
-    sku: str,
-    *,
-    location: Annotated[str | None, typer.Option(help="Only this location.")] = None,
-    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
-    at: Annotated[str | None, typer.Option(help="As it was at a past time.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Why is it that many? Term by term, from the movements up; now or `--at` a past time."""
-    from services.cli.commands.stock import explain
-
-    end(explain(sku, location, channel, at, as_json=as_json))
-
-
-@stock.command("cost")
-def stock_cost(
-    skus: Annotated[list[str], typer.Argument(metavar="SKU…")],
-    *,
-    at: Annotated[str | None, typer.Option(help="As it was at a past time.")] = None,
-    entity: Annotated[str | None, typer.Option(help="Only this legal entity's.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """What a unit costs on average, by legal entity; now or `--at` a past time."""
-    from services.cli.commands.costs import show_costs
-
-    end(show_costs(skus, at, entity, as_json=as_json))
-
-
-@stock.command("suspended")
-def stock_suspended(
-    *,
-    location: Annotated[str | None, typer.Option(help="Only this location.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Only those after this number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-    as_json: AsJson = False,
-) -> None:
-    """What was looked for in vain and is not offered at a distance until it is counted."""
-    from services.cli.commands.stock import suspended
-
-    end(suspended(location, after, limit, as_json=as_json))
-
-
-@stock.command("in-transit")
-def stock_in_transit(
-    *,
-    location: Annotated[str | None, typer.Option(help="Only to this location.")] = None,
-    discrepancies: Annotated[
-        bool, typer.Option("--discrepancies", help="Only what cannot be right.")
-    ] = False,
-    after: Annotated[int, typer.Option(min=0, help="Only those after this number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-    as_json: AsJson = False,
-) -> None:
-    """What is on its way between places, and what should have come or came of nothing."""
-    from services.cli.commands.stock import in_transit
-
-    end(in_transit(location, after, limit, only_discrepancies=discrepancies, as_json=as_json))
 
 
 @view.command("rebuild")

@@ -22,9 +22,10 @@ from services.ledger.handlers.listening import Listening
 from services.ledger.handlers.maintaining import Maintaining
 from services.ledger.handlers.releasing import Releasing
 from services.ledger.handlers.republishing import Republishing
+from services.ledger.handlers.shelving import Shelving
 from services.ledger.handlers.silencing import Silencing
 from services.ledger.handlers.timing import DatabaseClock
-from services.ledger.repository import overdue, transit
+from services.ledger.repository import counting, overdue, supply, transit
 from services.ledger.repository.measuring import oversold_units
 from services.ledger.repository.observations import counter_of
 from services.ledger.repository.parking import PARKING
@@ -44,6 +45,7 @@ from shared.kafka.consuming import Consuming
 from shared.kafka.handling import ConsumerOptions
 from shared.kafka.producing import open_producer, send_all
 from shared.kafka.relaying import Relay
+from shared.kafka.supplying import SupplyHandler, read_supply
 from shared.kafka.watching import watch
 from shared.postgres.connecting import (
     LastingConnection,
@@ -63,6 +65,7 @@ log = logging.getLogger(__name__)
 GATHER_FROM_LAG = 20_000
 GATHER_SECONDS = 2.0
 CAUGHT_UP_LAG = 1_000  # so few messages are read in less than a second: nobody's word is far behind
+COMPARE_SECONDS = 300.0
 HOLDS_SECONDS = 0.05  # how soon the relay finds what the api has written
 TOPICS = (
     STOCK_MOVEMENTS.name, STOCK_COMMANDS.name, REFERENCE_DATA.name, REPUBLISHES.name,
@@ -113,7 +116,11 @@ async def build_worker(process: Process) -> None:
     _add_background(process, pool, handler, settings, is_first=lambda: 0 in own_partitions())
     republishing = Republishing(pool, telling, clock, process.closing, woken=relay.wake)
     process.add("republish", republishing.run)
-    _add_silencing(process, pool, producer, handler, consuming, settings)
+    _add_telling(process, pool, producer, handler, consuming, settings)
+    supplied = SupplyHandler(
+        pool, supply.SUPPLY, PARKING, metrics.MESSAGES, service=metrics.SERVICE
+    )
+    read_supply(process, supplied, pool, kafka, clock)
     watch(process, consuming, metrics.SERVICE, oldest_seconds=states.oldest_seconds)
     process.serve_http(api.probes(process.health), host=stack.host, port=settings.worker_port)
 
@@ -162,7 +169,8 @@ def _add_background(
     """What time alone brings: due lines, months, gauges."""
     maintaining = Maintaining(
         pool, SystemClock(), process.closing, months_ahead=settings.months_ahead,
-        keep_months=settings.keep_months, closed=handler.learn_horizon,
+        keep_months=settings.keep_months, keep_supply=2 * settings.supply_kept_for,
+        closed=handler.learn_horizon,
     )  # fmt: skip
     gauges = (
         (PARKED_MESSAGES.labels(metrics.SERVICE), PARKING.count), (OVERSOLD_UNITS, oversold_units),
@@ -177,9 +185,19 @@ def _add_background(
     process.add("cost", Costing(pool, process.closing).run)
     process.add("maintain", maintaining.run)
     process.add("count", lambda: measure(pool, gauges, process.closing, is_first=is_first))
+    now = SystemClock().now
+    came = supply.counter_of(now, settings.supply_kept_for)
+    late = counting.late_counter(now, timedelta(days=30))
+    process.add(
+        "compare",
+        lambda: measure(
+            pool, ((metrics.GOODS_IN_DEVIATIONS, came), (metrics.LATE_COUNTS, late)),
+            process.closing, is_first=is_first, every_seconds=COMPARE_SECONDS,
+        ),
+    )  # fmt: skip
 
 
-def _add_silencing(
+def _add_telling(
     process: Process,
     pool: Pool,
     producer: AIOKafkaProducer,
@@ -187,7 +205,10 @@ def _add_silencing(
     consuming: Consuming[Reading],
     settings: LedgerSettings,
 ) -> None:
-    """Who says nothing; Kafka is asked whether it could be that nobody is heard."""
+    """What the ledger tells of itself: who says nothing, and what has expired. Kafka is asked
+    whether it could be that nobody is heard.
+    """
+    telling = partial(send_all, producer)
 
     async def hears_all() -> bool:
         lags = list(consuming.lag().values())
@@ -195,10 +216,15 @@ def _add_silencing(
         return heard and bool(await producer.client.force_metadata_update())
 
     silencing = Silencing(
-        pool, partial(send_all, producer), SystemClock(), process.closing, roles=handler.roles,
+        pool, telling, SystemClock(), process.closing, roles=handler.roles,
         hears_all=hears_all, stop_after=settings.silence_stop_after,
     )  # fmt: skip
     process.add("silence", silencing.run)
+    shelving = Shelving(
+        pool, telling, SystemClock(), process.closing,
+        is_first=lambda: 0 in movement_partitions(consuming),
+    )  # fmt: skip
+    process.add("shelve", shelving.run)
 
 
 def movement_partitions(consuming: Consuming[Reading]) -> set[int]:
@@ -257,6 +283,7 @@ async def build_api(process: Process) -> None:
         overdue_after=timedelta(hours=settings.unmatched_hours),
         recount=Threshold(settings.recount_units, settings.recount_value),
         transit_overdue_after=settings.transit_overdue_after,
+        supply_kept_for=settings.supply_kept_for,
     )  # fmt: skip
     process.serve_http(application, host=stack.host, port=settings.api_port)
 

@@ -44,6 +44,16 @@ TRANSFER_DISCREPANCIES = Gauge(
     "SKUs of which a transfer has not all come long after its dispatch, or more than was "
     "dispatched, once a destination; told by one worker, 0 by its others.",
 )
+LATE_COUNTS = Gauge(
+    "stocktide_closed_counts_with_late_entries",
+    "Counts that were closed in the last 30 days and that something late has come to since; told "
+    "by one worker, 0 by its others.",
+)
+GOODS_IN_DEVIATIONS = Gauge(
+    "stocktide_goods_in_deviations",
+    "Lines of supply orders that are overdue, or came short, over, unannounced or otherwise than "
+    "told; told by one worker, 0 by its others.",
+)
 OVERDUE_HOLDS = Gauge(
     "stocktide_overdue_holds",
     "Holds that have been open for longer than their kind allows; told by one worker, 0 by its "

@@ -45,6 +45,9 @@ class LedgerSettings(Settings):
     transit_days: float = Field(
         7.0, gt=0, description="days after which what was dispatched should all have come"
     )
+    supply_days: int = Field(
+        30, ge=1, description="days for which a supply order that is over is still compared"
+    )
     unmatched_hours: float = Field(
         24.0, gt=0, description="how long an observation may wait for the fact that it tells"
     )
@@ -65,6 +68,11 @@ class LedgerSettings(Settings):
     def transit_overdue_after(self) -> timedelta:
         """How long a transfer may be on its way."""
         return timedelta(days=self.transit_days)
+
+    @property
+    def supply_kept_for(self) -> timedelta:
+        """How long a supply order that is over is still looked at."""
+        return timedelta(days=self.supply_days)
 
     @property
     def overdue_after(self) -> dict[str, timedelta]:

@@ -15,7 +15,15 @@ from shared import contracts
 from shared.contracts.accounts import Bucket
 from shared.contracts.movements import StockMovement, accounts_of
 from shared.contracts.records import Message, Record
-from shared.contracts.topics import ORDERS, REFERENCE_DATA, STOCK_MOVEMENTS, TOPICS, Topic
+from shared.contracts.topics import (
+    ORDERS,
+    REFERENCE_DATA,
+    STOCK_MOVEMENTS,
+    SUPPLY_ORDERS,
+    TOPICS,
+    Topic,
+)
+from shared.stock.policies import Term
 from tests.architecture.source import ROOT, modules_of
 
 FOLDER = ROOT / "docs" / "processes"
@@ -102,6 +110,8 @@ def topic_of(example: str) -> Topic:
     """Which topic an example belongs on."""
     if '"order_id"' in example and '"lines"' in example:
         return ORDERS
+    if '"supply_id"' in example and '"lines"' in example:
+        return SUPPLY_ORDERS
     return REFERENCE_DATA if example.startswith('{"kind"') else STOCK_MOVEMENTS
 
 
@@ -139,7 +149,7 @@ def is_known(word: str) -> bool:
 @cache
 def names_of_contracts() -> frozenset[str]:
     """Topics, fields by their names on the wire, and values of enumerations."""
-    names = {topic.name for topic in TOPICS}
+    names = {topic.name for topic in TOPICS} | {str(term) for term in Term}
     for found in iter_modules(contracts.__path__, "shared.contracts."):
         for value in vars(import_module(found.name)).values():
             if isinstance(value, type) and issubclass(value, StrEnum):

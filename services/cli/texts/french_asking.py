@@ -8,6 +8,22 @@ ASKING: Final = {
     "sources": "sources",
     "none to look at": "aucune à regarder",
     "yes": "oui",
+    "goods in": "réceptions",
+    "{counts:,} counts at {location} up to {until} are closed: what comes late is shown apart.": (
+        "{counts:,} comptages à {location} jusqu'à {until} sont clos : ce qui arrive en retard est "
+        "montré à part."
+    ),
+    "lots, first to go first": "lots, les premiers à sortir d'abord",
+    "No lot is on a shelf there.": "Aucun lot n'est en rayon ici.",
+    "the way of {what}": "le chemin de {what}",
+    "No movement of {sku} names {what}.": "Aucun mouvement de {sku} ne nomme {what}.",
+    "Look for a typing error; `stocktide stock lots {sku}` lists its lots.": (
+        "Cherchez une faute de frappe ; `stocktide stock lots {sku}` liste ses lots."
+    ),
+    "What is to be traced?": "Que faut-il suivre ?",
+    "Name one of --lot and --serial.": "Indiquez --lot ou --serial, l'un des deux.",
+    "Nothing to look at.": "Rien à regarder.",
+    "No supply order is told of.": "Aucun approvisionnement n'est annoncé.",
     "no: it posts": "non : elle comptabilise",
     "anything": "quoi que ce soit",
     "applied": "appliqué",

@@ -10,7 +10,9 @@ from starlette.applications import Starlette
 
 from services.ledger.api.costs import costs_router
 from services.ledger.api.counts import counts_router
+from services.ledger.api.goods_in import goods_in_router
 from services.ledger.api.holds import ReserveFirst, holds_router
+from services.ledger.api.lots import lots_router
 from services.ledger.api.sources import sources_router
 from services.ledger.domain.counting import Threshold
 from services.ledger.handlers.batch import LedgerHandler
@@ -40,10 +42,12 @@ def create(
     overdue_after: timedelta,
     recount: Threshold,
     transit_overdue_after: timedelta,
+    supply_kept_for: timedelta,
 ) -> FastAPI:
     """The application of the api role; observations are unmatched `overdue_after` they came, and
     counts that differ are done again from `recount` on; what is still on its way after
-    `transit_overdue_after` is a discrepancy.
+    `transit_overdue_after` is a discrepancy. Supply orders that are over are compared with what
+    came in for `supply_kept_for`.
     """
     app = FastAPI(title="Stocktide ledger", version="1", docs_url=None, redoc_url=None)
     app.router.routes.extend(health.routes())
@@ -51,7 +55,9 @@ def create(
     app.include_router(_transit(pool, holding.now, transit_overdue_after))
     app.include_router(costs_router(pool, holding.now))
     app.include_router(counts_router(pool, holding.now, recount))
+    app.include_router(goods_in_router(pool, holding.now, supply_kept_for))
     app.include_router(holds_router(holding))
+    app.include_router(lots_router(pool, holding.now))
     app.include_router(sources_router(pool, holding.now, overdue_after=overdue_after))
     app.add_middleware(ReserveFirst, holding=holding)
     app.include_router(parked_router(pool, PARKING, handler.replay))

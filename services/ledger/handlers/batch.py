@@ -34,6 +34,7 @@ from services.ledger.repository.posting import NO_FENCE, Columns, FenceArrays
 from services.ledger.repository.references import Known, LevelKey
 from services.ledger.repository.republishing import Request
 from services.ledger.repository.republishing import keep as keep_requests
+from services.ledger.repository.supply import SUPPLY
 from shared.contracts.topics import (
     HOLD_REQUESTS,
     REFERENCE_DATA,
@@ -42,6 +43,7 @@ from shared.contracts.topics import (
     STOCK_MOVEMENTS,
 )
 from shared.kafka.batches import Batch, Message
+from shared.kafka.supplying import apply_again
 from shared.postgres.connecting import Connection, Pool
 from shared.postgres.parking import Told, internal_error, note_parked
 from shared.runtime.clock import Clock
@@ -205,6 +207,7 @@ class LedgerHandler:
         read = await self._read(taken)
         if read.asked and self._asked is not None:
             await self._asked(read.asked)
+        await apply_again(connection, SUPPLY, PARKING, taken)
         outcome = await self._in_rounds(connection, NO_FENCE, read)
 
         def told() -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 
 from services.ledger.repository import closing, maintenance
+from services.ledger.repository.supply import SUPPLY
 from shared.postgres.connecting import TRANSIENT, Connection, Pool
 from shared.runtime.clock import Clock
 from shared.runtime.waiting import wait_for_event
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS = 3_600.0
 RETRY_SECONDS = 10.0
 LEVELS_PER_SLICE = 5_000
+SUPPLY_SLICE = 1_000
 
 
 class Maintaining:
@@ -28,6 +30,7 @@ class Maintaining:
         *,
         months_ahead: int,
         keep_months: int,
+        keep_supply: timedelta,
         closed: Callable[[], Awaitable[None]],
     ) -> None:
         self._pool = pool
@@ -35,6 +38,7 @@ class Maintaining:
         self._closing = closing_
         self._months_ahead = months_ahead
         self._keep_months = keep_months
+        self._keep_supply = keep_supply
         self._closed = closed
 
     async def run(self) -> None:
@@ -49,12 +53,18 @@ class Maintaining:
             await wait_for_event(self._closing, pause)
 
     async def turn(self) -> None:
-        """Make months ahead; close and detach those from before the ones that are kept."""
-        today = self._clock.now().astimezone(UTC).date()
+        """Make months ahead; close and detach those from before the ones that are kept; forget
+        supply orders that have long been over.
+        """
+        now = self._clock.now()
+        today = now.astimezone(UTC).date()
         async with self._pool.acquire(timeout=5) as connection:
             await maintenance.make_months(connection, today, self._months_ahead)
             if self._keep_months:
                 await self._close(connection, first_kept(today, self._keep_months))
+            while await SUPPLY.prune(connection, now - self._keep_supply, SUPPLY_SLICE):
+                if self._closing.is_set():
+                    break
         await self._closed()  # also what another worker closed, or an earlier life of this one
 
     async def _close(self, connection: Connection, first_month: date) -> None:

@@ -107,9 +107,23 @@ def _sort_out(
     elif (before := seen.setdefault(fact.event_id.bytes, fact)) is not fact:
         _note_twin(before, fact, facts)
     elif movement.type in ANCHORS:
-        facts.anchors.append(fact)
+        _sort_anchor(fact, facts)
     else:
         facts.postings.append(fact)
+
+
+def _sort_anchor(fact: Fact, facts: Facts) -> None:
+    if fact.movement.lot is None or fact.movement.type.value == "opening":
+        facts.anchors.append(fact)
+        return
+    facts.refusals.append(
+        Refusal(
+            message=fact.message,
+            reason="lot_scoped",
+            detail="what is counted is a shelf with all of its lots: tell the total without a "
+            "lot; lots follow from the movements that name them",
+        )
+    )
 
 
 def _identify(message: Message, movement: StockMovement, facts: Facts) -> Fact | Refusal:

@@ -5,12 +5,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import services.ledger
+from services.ledger import metrics
 from services.ledger.handlers.batch import LedgerHandler
+from services.ledger.repository.parking import PARKING
 from services.ledger.repository.publishing import Remembered
-from shared.contracts.topics import REFERENCE_DATA, STOCK_COMMANDS, STOCK_MOVEMENTS
+from services.ledger.repository.supply import SUPPLY
+from shared.contracts.topics import (
+    REFERENCE_DATA,
+    STOCK_COMMANDS,
+    STOCK_MOVEMENTS,
+    SUPPLY_ORDERS,
+)
 from shared.kafka.batches import Message
+from shared.kafka.handling import Handler
+from shared.kafka.supplying import SupplyHandler
 from shared.postgres.connecting import Pool, connect, open_pool
 from shared.postgres.migrations import migrate
 from shared.postgres.positions import Claim, Positions
@@ -42,13 +53,16 @@ class LedgerBench:
     offsets: dict[str, int] = field(default_factory=dict)
     woken: int = 0
 
-    async def tell(self, topic: str, messages: Sequence[Message]) -> None:
+    async def tell(
+        self, topic: str, messages: Sequence[Message], handler: SupplyHandler | None = None
+    ) -> None:
         """Apply one batch from partition 0 of a topic."""
         if topic not in self.claims:
             self.claims[topic] = await self.positions.claim(topic, 0, first_offset=0)
         expected = self.offsets.get(topic, self.claims[topic].next_offset)
         batch = a_batch(messages, epoch=self.claims[topic].epoch, expected=expected)
-        await self.handler.apply(batch, await self.handler.decode(batch))
+        reader: Handler[Any] = handler or self.handler
+        await reader.apply(batch, await reader.decode(batch))
         self.offsets[topic] = batch.slices[0].next_offset
 
     async def move(self, *movements: Mapping[str, object], source: str = "till:1") -> None:
@@ -97,6 +111,18 @@ class LedgerBench:
                 for i, c in enumerate(commands)
             ],
         )
+
+    async def supply(self, *orders: Mapping[str, object]) -> None:
+        """One batch of supply orders, which have a consumer of their own."""
+        start = self.offsets.get(SUPPLY_ORDERS.name, 0)
+        reader = SupplyHandler(
+            self.pool, SUPPLY, PARKING, metrics.MESSAGES, service=metrics.SERVICE
+        )
+        messages = [
+            a_message(order, offset=start + i, topic=SUPPLY_ORDERS.name)
+            for i, order in enumerate(orders)
+        ]
+        await self.tell(SUPPLY_ORDERS.name, messages, handler=reader)
 
     async def level(self, sku: str = "S1", location: str = "L1") -> dict[str, int]:
         """sellable, reserved, allocated and every other bucket with units."""
