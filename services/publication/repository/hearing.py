@@ -25,7 +25,8 @@ on conflict (order_id, line_id) do update
                                          when o.wanted = 0 then excluded.due_at end)
     where o.channel is null
        or (o.listing is null and excluded.listing is not null)
-       or (o.version = 0 and o.changed_at < excluded.changed_at)
+       or (o.version = 0
+           and coalesce(o.changed_at < excluded.changed_at, excluded.due_at is not null))
 """
 # The ledger's outcome says that the line is booked. The figure that says so too is a moment behind:
 # the line may be counted when that moment has passed for sure. A line that was booked and called

@@ -265,3 +265,24 @@ async def test_concurrent_orders_and_figures_end_where_the_book_is(stage: Stage)
 
     await eventually(lambda: channel.shown["c1"] == book)
     assert channel.stale > 0
+
+
+async def test_an_order_called_off_before_it_counted_is_neither_sold_nor_given_back(
+    stage: Stage,
+) -> None:
+    channel = a_comparing_channel()
+    worker = await a_worker(stage, channel)
+    await told(stage, worker, channel, 5)
+
+    off = {"state": "cancelled", "version": 2}
+    await hear(stage, worker, an_order("o1"), an_order("o2"), an_outcome("o2"), after=60)
+    await hear(stage, worker, an_order("o1") | off, an_outcome("o2", wanted=0, version=2))
+
+    async def is_counted() -> bool:
+        due = await stage.fetch("select 1 from publication.order_lines where due_at is not null")
+        return not due and not await stage.fetch("select 1 from publication.handed_over")
+
+    await eventually(is_counted)
+    rows = await stage.fetch("select heard, given_back, demand from publication.listings")
+    assert [tuple(row) for row in rows] == [(0, 0, 0)]
+    assert channel.writes == [("c1", None, 5)]

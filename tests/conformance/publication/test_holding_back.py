@@ -256,3 +256,48 @@ async def test_the_lag_is_measured_from_the_shops_change_to_its_counting(stage: 
     assert len(lags) == 25  # a backlog worked off is no lag
     worker.lane.holding.learn(lags)
     assert worker.lane.holding.lag_seconds == pytest.approx(10, abs=5)
+
+
+async def test_an_order_called_off_before_it_was_booked_makes_the_shop_be_told_again(
+    stage: Stage,
+) -> None:
+    worker = await a_shop(stage)
+    order = an_order("o1", listing="1")
+    stage.shop.shop.entries[1].stock_quantity = 9  # told 8 while it was sold, given back since
+
+    await hear(stage, worker, order)
+    await hear(stage, worker, order | {"state": "cancelled", "version": 2})
+
+    await is_known(stage, 8)
+    assert stage.writes() == [(1, 8), (1, 8)]
+    rows = await stage.fetch("select heard, given_back, demand from publication.listings")
+    assert [tuple(row) for row in rows] == [(1, 1, 0)]
+
+
+async def test_a_line_called_off_before_it_counted_makes_the_shop_be_told_again(
+    stage: Stage,
+) -> None:
+    worker = await a_shop(stage)
+    stage.shop.shop.entries[1].stock_quantity = 9
+
+    await hear(stage, worker, an_order("o1", listing="1"), an_outcome("o1"), after=60)
+    await hear(stage, worker, an_outcome("o1", wanted=0, version=2))
+
+    await is_known(stage, 8)
+    assert stage.writes() == [(1, 8), (1, 8)]
+
+
+async def test_a_line_called_off_after_it_counted_makes_the_shop_be_told_again(
+    stage: Stage,
+) -> None:
+    worker = await a_shop(stage)
+    await buy(stage, worker, "o1")
+    await is_known(stage, 8)
+    await counted(stage)
+
+    stage.shop.shop.entries[1].stock_quantity = 9
+    order = an_order("o1", listing="1") | {"state": "cancelled", "version": 2}
+    await hear(stage, worker, order, an_outcome("o1", wanted=0, version=2))
+
+    await is_known(stage, 8)
+    assert stage.writes() == [(1, 8)] * 3
