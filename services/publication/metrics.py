@@ -10,6 +10,16 @@ from shared.telemetry.metrics import (
 SERVICE = "publication"
 
 PROPAGATION = PROPAGATION_SECONDS
+LATE = Counter(
+    "stocktide_propagation_late_total",
+    "Values whose call started later than the channel's target, of those in propagation.",
+    ["channel"],
+)
+TARGET = Gauge(
+    "stocktide_propagation_target_seconds",
+    "Within how long a value's call should start: 5 s, and one interval of the channel's pace.",
+    ["channel"],
+)
 CALLS = Histogram(
     "stocktide_channel_call_seconds",
     "Calls to a channel, by the outcome of the call as a whole.",

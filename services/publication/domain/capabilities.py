@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+FRESH_SECONDS: Final = 5.0
 
 
 class Write(StrEnum):
@@ -48,6 +51,13 @@ class Descriptor:
         assert self.call_seconds_max > 0, self
         assert 0 < self.result_seconds <= self.result_seconds_max, self
         assert self.listing_calls_per_day is None or self.listing_calls_per_day >= 1, self
+
+    @property
+    def fresh_seconds(self) -> float:
+        """Within how long a figure's call should start: where the channel sets a pace, a call may
+        have gone the moment before.
+        """
+        return FRESH_SECONDS + (0.0 if self.calls_per_second is None else 1 / self.calls_per_second)
 
 
 class NotBuilt(ValueError):  # noqa: N818  (it names what is the matter, like Fenced)

@@ -11,12 +11,18 @@ from services.publication.repository.attempts import Call, Turn
 log = logging.getLogger(__name__)
 
 
-def measure_propagation(channel: str, call: Call, now: datetime) -> None:
-    """Seconds from the computation of each figure to the start of its first call."""
-    observe = metrics.PROPAGATION.labels(channel).observe
+def measure_propagation(channel: str, call: Call, now: datetime, target_seconds: float) -> None:
+    """Seconds from the computation of each figure to the start of its first call, and how many of
+    them took longer than they should.
+    """
+    observe, late = metrics.PROPAGATION.labels(channel).observe, 0
     for desired in call.batch:
         if desired.caused_at is not None and not desired.is_resync and not desired.failures:
-            observe(max(0.0, now.timestamp() - desired.caused_at))
+            seconds = max(0.0, now.timestamp() - desired.caused_at)
+            observe(seconds)
+            late += seconds > target_seconds
+    metrics.LATE.labels(channel).inc(late)  # 0, too: a rate of nothing is no rate
+    metrics.TARGET.labels(channel).set(target_seconds)
 
 
 def measure_call(channel: str, turn: Turn, seconds: float) -> bool:

@@ -248,10 +248,11 @@ class Turning:
 
     async def _perform(self, call: Call) -> Turn:
         """The call itself. Raises LeaseLost when the lease would not outlive it."""
-        began, seconds = self._clock.monotonic(), self.connector.descriptor.call_seconds_max
+        descriptor = self.connector.descriptor
+        began, seconds = self._clock.monotonic(), descriptor.call_seconds_max
         if not self.lease.outlives(seconds):
             raise LeaseLost
-        measure_propagation(self.channel, call, self._clock.now())
+        measure_propagation(self.channel, call, self._clock.now(), descriptor.fresh_seconds)
         batch: Sequence[Desired] = call.batch
         if self.compares:  # a compare names what the listing shows if every sale has been heard
             batch = [replace(d, shown=d.expected) for d in call.batch]
