@@ -49,6 +49,7 @@ format: $(VENV)/.dev ## rewrite the code in the house's format
 docs: $(VENV)/.dev ## generate what docs/ holds of generated pages
 	$(BIN)/python -m shared.contracts.docs
 	$(BIN)/python -m shared.telemetry.docs
+	$(BIN)/python -m deploy.grafana.definitions
 
 lock: $(VENV)/.uv ## resolve the locks anew
 	for name in run demo dev bench; do sh requirements/compile.sh $$name || exit 1; done

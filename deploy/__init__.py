@@ -1,0 +1,1 @@
+"""What runs Stocktide: images, Prometheus, Grafana."""

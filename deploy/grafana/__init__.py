@@ -1,0 +1,1 @@
+"""Grafana: its provisioning, and the dashboards as code and as JSON."""

@@ -1,0 +1,1 @@
+"""Grafana's dashboards as code; `make docs` builds them into `deploy/grafana/dashboards/`."""
