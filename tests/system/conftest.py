@@ -80,6 +80,15 @@ class Watched:
         return rows
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def busy(chain: Chain) -> Chain:
+    """The chain when an order was taken in its shop, sent, and has come back."""
+    assert await chain.shop.buy({chain.world.entries["plum"]: 1}) is not None
+    await chain.rest()
+    await chain.send_parcels()
+    return chain
+
+
 def configuration_for(chain: Chain) -> str:
     """The project's own configuration, with the ports that this stack has got."""
     text = CONFIGURATION.read_text().replace("_interval: 5s", "_interval: 1s")

@@ -13,6 +13,7 @@ from tests.system.tools import Tool
 
 ALERT_TESTS = Path(__file__).with_name("alerts.yml")
 ALERTS = sorted(re.findall(r"- alert: (\w+)", RULES.read_text()))
+RECORDED = re.findall(r"- record: (\S+)", RULES.read_text())
 # Nothing is answered before a first unit is lost, parked or broken: these exist in trouble only.
 SILENT_IN_HEALTH = re.compile("oversold|parked|invariant")
 
@@ -21,7 +22,7 @@ def test_promtool_accepts_configuration_and_rules(promtool: Tool) -> None:
     done = promtool.run("check", "config", str(CONFIGURATION))
 
     assert done.returncode == 0, done.stderr
-    assert f"{len(ALERTS)} rules found" in done.stdout
+    assert f"{len(ALERTS) + len(RECORDED)} rules found" in done.stdout
 
 
 def test_each_alert_is_silent_in_health_and_fires_in_trouble(
@@ -68,7 +69,7 @@ async def test_no_label_names_a_sku_or_an_order(watched: Watched) -> None:
 
 @pytest.mark.parametrize(("place", "expression"), list(expressions()))
 async def test_a_panel_has_something_to_show(
-    place: str, expression: str, chain: Chain, watched: Watched
+    place: str, expression: str, busy: Chain, watched: Watched
 ) -> None:
     if SILENT_IN_HEALTH.search(expression):
         await watched.get("query", query=expression)  # understood, at least
