@@ -52,6 +52,7 @@ OPENINGS = {
     ("quince", "central"): 5,
     ("quince", "store-1"): 3,
 }
+KEYS = {"STOCKTIDE_CATALOG_API_KEY": "key-of-the-chain"}
 NAMES = ("apple", "pear", "plum", "quince")  # nobody asks for a quince
 
 
@@ -199,7 +200,7 @@ async def chain(servers: tuple[Path, Addresses]) -> AsyncIterator[Chain]:
     assert await shops.wait_ready(20) == []
     plan = Plan(
         kind="test", folder=folder, services=SERVICES,
-        environment=environment_of(market),
+        environment=environment_of(market) | KEYS,
     )  # fmt: skip
     async with (
         brought_up(plan, addresses, EMBEDDED, lambda _: None) as stack,
