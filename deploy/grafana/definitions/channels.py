@@ -1,5 +1,6 @@
 """What each channel was told, how soon, and whether it took."""
 
+from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from deploy.grafana.definitions.panels import ANY_IS_BAD, graph, number, page, quantile, rate
@@ -10,8 +11,16 @@ ATTEMPTS = "stocktide_publication_attempts_total"
 
 def channels() -> Dashboard:
     """Freshness against its objective, the queue, the calls, drift."""
-    return page("channels", "Stocktide channels",
-                "What each channel was told, how soon, and whether it took.", [
+    return page(
+        "channels",
+        "Stocktide channels",
+        "What each channel was told, how soon, and whether it took.",
+        [*_numbers(), *_graphs()],
+    )
+
+
+def _numbers() -> list[stat.Panel]:
+    return [
         number("Told in time, last hour",
                "Share of figures whose call started within the channel's target; 99 % is the aim.",
                "1 - max(stocktide:propagation_late:ratio_rate1h)", unit="percentunit",
@@ -28,6 +37,11 @@ def channels() -> Dashboard:
                "sum(stocktide_publication_untold_total)", steps=((None, "green"), (1, "orange"))),
         number("Orders heard", "Lines counted as heard, per second.",
                "sum(rate(stocktide_publication_heard_lines_total[5m]))", unit="ops"),
+    ]  # fmt: skip
+
+
+def _graphs() -> list[timeseries.Panel]:
+    return [
         graph("Told too late",
               "Share of figures whose call started after the channel's target, in five minutes.",
               ("stocktide:propagation_late:ratio_rate5m", "{{channel}}"), unit="percentunit"),
@@ -59,4 +73,4 @@ def channels() -> Dashboard:
         graph("Drift", "Units per hour that a channel shows other than any order explains.",
               ("sum by (channel) (increase(stocktide_publication_drift_units_total[1h])) "
                "or vector(0)", "{{channel}}"), span=12),
-    ])  # fmt: skip
+    ]  # fmt: skip

@@ -1,5 +1,6 @@
 """From an event at the door to a figure in the view: where is it, and what keeps it?"""
 
+from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from deploy.grafana.definitions.panels import ANY_IS_BAD, graph, number, page, quantile, rate
@@ -10,8 +11,16 @@ SIZE = "stocktide_batch_messages"
 
 def pipeline() -> Dashboard:
     """Ingestion, ledger, relay and view, in the order that an event meets them."""
-    return page("pipeline", "Stocktide ledger and pipeline",
-                "From an event at the door to a figure in the view.", [
+    return page(
+        "pipeline",
+        "Stocktide ledger and pipeline",
+        "From an event at the door to a figure in the view.",
+        [*_numbers(), *_graphs()],
+    )
+
+
+def _numbers() -> list[stat.Panel]:
+    return [
         number("Lag", "Messages on Kafka that no service has read yet.",
                "sum(max by (service) (stocktide_consumer_lag_messages))",
                steps=((None, "green"), (5_000, "orange"), (50_000, "red"))),
@@ -28,6 +37,11 @@ def pipeline() -> Dashboard:
                "sum(stocktide_availability_stream_clients)"),
         number("Cache begun anew, last hour", "Times that Redis was wiped, restarted or replaced.",
                "sum(increase(stocktide_availability_cache_generations_total[1h])) or vector(0)"),
+    ]  # fmt: skip
+
+
+def _graphs() -> list[timeseries.Panel]:
+    return [
         graph("Events posted", "Over HTTP by fate, per second.",
               (f"{rate('stocktide_ingestion_events_total', 'fate')} or vector(0)", "{{fate}}"),
               unit="ops"),
@@ -59,4 +73,4 @@ def pipeline() -> Dashboard:
         graph("Answers", "SKUs answered per second, by where from.",
               (f"{rate('stocktide_availability_answers_total', 'source')} or vector(0)",
                "{{source}}"), unit="ops"),
-    ])  # fmt: skip
+    ]  # fmt: skip
