@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.cli.texts import tr
 from shared.contracts.allocations import Allocation
 
 # A till's sale this long before an order's answer is what the order was too late for.
@@ -19,7 +20,10 @@ class Oversold:
     cause: str
 
     def __str__(self) -> str:
-        return f"{self.order_id} {self.sku}: {self.units} short, {self.cause}"
+        return tr(
+            "{order} {sku}: {units} short, {cause}",
+            order=self.order_id, sku=self.sku, units=self.units, cause=self.cause,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -61,9 +65,12 @@ class Overselling:
             for told in (self._last_sale_us, self._last_claim_us)
         )
         if sum(max(0, units) for units in free.values()) >= first.wanted:
-            return "its units lay in several places and lines are not split"
+            return tr("its units lay in several places and lines are not split")
         if sold is not None and sold <= ON_THE_WAY_US:
-            return f"a till had sold it {sold / 1e6:.1f} s before, while the order was on its way"
+            return tr(
+                "a till had sold it {seconds:.1f} s before, while the order was on its way",
+                seconds=sold / 1e6,
+            )
         if claimed is not None and claimed <= ON_THE_WAY_US:
-            return f"another order had taken it {claimed / 1e6:.1f} s before"
-        return "the shop showed what was sold longer ago: a figure came late"
+            return tr("another order had taken it {seconds:.1f} s before", seconds=claimed / 1e6)
+        return tr("the shop showed what was sold longer ago: a figure came late")

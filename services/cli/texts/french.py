@@ -139,6 +139,19 @@ COMMON: Final = {
         "survendues en ligne, {parked} messages en attente."
     ),
     "  … and {more} more, in the report": "  … et {more} de plus, dans le rapport",
+    "{order} {sku}: {units} short, {cause}": "{order} {sku} : {units} en moins, {cause}",
+    "its units lay in several places and lines are not split": (
+        "ses unités étaient en plusieurs lieux, et les lignes ne sont pas divisées"
+    ),
+    "a till had sold it {seconds:.1f} s before, while the order was on its way": (
+        "une caisse l'avait vendu {seconds:.1f} s avant, la commande étant en route"
+    ),
+    "another order had taken it {seconds:.1f} s before": (
+        "une autre commande l'avait pris {seconds:.1f} s avant"
+    ),
+    "the shop showed what was sold longer ago: a figure came late": (
+        "la boutique montrait ce qui était vendu depuis plus longtemps : un chiffre est venu tard"
+    ),
     "holds": "tenu",
     "BROKEN": "ROMPU",
     "The demo's sales ({source}) are not installed.": (
