@@ -11,6 +11,7 @@ import typer
 
 from services.cli.count_command import count
 from services.cli.exits import CommandError, Exit
+from services.cli.hold_command import holds
 from services.cli.import_command import import_
 from services.cli.options import AsJson, end
 from services.cli.stock_command import stock
@@ -37,8 +38,8 @@ event = typer.Typer(no_args_is_help=True, help="Tell what happened.")
 view = typer.Typer(no_args_is_help=True, help="The fast view of availability.")
 config = typer.Typer(no_args_is_help=True, help="Settings as they are in force.")
 for name, group in (
-    ("stock", stock), ("count", count), ("parked", parked), ("observations", observations),
-    ("event", event), ("view", view), ("config", config),
+    ("stock", stock), ("count", count), ("holds", holds), ("parked", parked),
+    ("observations", observations), ("event", event), ("view", view), ("config", config),
 ):  # fmt: skip
     app.add_typer(group, name=name)
 app.command("import")(import_)

@@ -7,6 +7,8 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+import httpx
+
 from shared.contracts.accounts import MovementType
 from shared.contracts.movements import StockMovement
 from shared.runtime.clock import SystemClock
@@ -83,3 +85,28 @@ async def test_why_is_it_that_many_at_a_past_moment(chain: Chain) -> None:
     assert _sellable(before, "store-2") == _sellable(after, "store-2") + 1
     assert _figure(before) == _figure(after) + 1
     assert _sellable(unopened, "store-2") == 0
+
+
+async def test_what_is_held_is_listed_shown_and_given_back(chain: Chain) -> None:
+    asked = {
+        "hold_id": "h-asking", "purpose": "in_store",
+        "lines": [{"sku": "plum", "quantity": 1, "locations": ["store-1"]}],
+        "beneficiary": {"customer_ref": "c_0011223344556677"},
+    }  # fmt: skip
+    url = f"http://127.0.0.1:{chain.stack.ports['ledger-api']}/v1/holds"
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(url, json=asked)
+    assert answer.status_code == 201, answer.text
+
+    listed = (await answered(chain, "holds", "list", "--location", "store-1"))["holds"]
+    overdue = await answered(chain, "holds", "list", "--overdue")
+    table = await stocktide(chain, "holds", "list", "--location", "store-1")
+    shown = await stocktide(chain, "holds", "show", "h-asking")
+    told = await stocktide(chain, "holds", "release", "h-asking")
+
+    assert [(one["hold_id"], one["quantity"]) for one in listed] == [("h-asking", 1)]
+    assert overdue == {"holds": []}
+    assert [part for part in ("h-asking", "in_store", "c_00112233") if part not in table] == []
+    assert "store-1 1" in shown
+    assert "h-asking: released" in told
+    assert await answered(chain, "holds", "list", "--location", "store-1") == {"holds": []}

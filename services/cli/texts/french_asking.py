@@ -9,6 +9,17 @@ ASKING: Final = {
     "none to look at": "aucune à regarder",
     "yes": "oui",
     "goods in": "réceptions",
+    "Which holds?": "Quelles réservations ?",
+    "Name --location, or ask for --overdue ones.": (
+        "Indiquez --location, ou demandez celles qui sont trop vieilles avec --overdue."
+    ),
+    "--sku goes with --location alone.": "--sku ne va qu'avec --location.",
+    "Leave one of them out.": "Retirez l'un des deux.",
+    "Nothing is held there.": "Rien n'est réservé ici.",
+    "holds, first come first": "réservations, dans l'ordre d'arrivée",
+    " until {until}": " jusqu'au {until}",
+    "{hold}: {state}{ends}": "{hold} : {state}{ends}",
+    "{hold}: {state}": "{hold} : {state}",
     "{counts:,} counts at {location} up to {until} are closed: what comes late is shown apart.": (
         "{counts:,} comptages à {location} jusqu'à {until} sont clos : ce qui arrive en retard est "
         "montré à part."

@@ -19,7 +19,12 @@ COLUMNS: Final = {
     "expires": "péremption",
     "expected": "prévu",
     "found": "constat",
+    "for": "pour",
     "from": "de",
+    "promised": "promis",
+    "purpose": "objet",
+    "still to come": "à venir",
+    "until": "jusqu'à",
     "highest": "le plus haut",
     "id": "identifiant",
     "key": "clé",
@@ -106,6 +111,10 @@ WORDS: Final = {
     "back_order_days": "réassort sous tant de jours", "pre_order_limit": "limite de précommande",
     "max_listed": "maximum affiché",
     "end_when": "fin d'affichage à",
+    # holds
+    "cart": "panier", "order": "commande", "in_store": "en magasin", "transfer": "transfert",
+    "ring_fence": "part réservée", "recall": "rappel", "held": "tenue", "refused": "refusée",
+    "released": "rendue", "expired": "échue", "confirmed": "confirmée", "taken": "prise",
     # goods in
     "expected": "attendue", "overdue": "en retard", "partial": "partielle",
     "complete": "complète", "over": "en trop", "unannounced": "non annoncée",

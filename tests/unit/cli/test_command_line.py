@@ -94,6 +94,11 @@ def test_help_imports_no_service_and_nothing_heavy() -> None:
         pytest.param(("status",), 3, "stocktide up", id="nothing_runs"),
         pytest.param(("stock", "get", "a"), 3, "stocktide up", id="no_stack_to_ask"),
         pytest.param(("parked", "replay"), 2, "--all", id="replay_what"),
+        pytest.param(("holds", "list"), 2, "--location", id="holds_of_where"),
+        pytest.param(
+            ("holds", "list", "--overdue", "--sku", "a"), 2, "Leave one", id="overdue_of_a_sku"
+        ),
+        pytest.param(("holds", "release", "h1"), 3, "stocktide up", id="no_stack_to_release_in"),
         pytest.param(("parked", "list"), 3, "stocktide up", id="no_stack_to_list_of"),
         pytest.param(("event", "publish", "no.json"), 2, "Name a file", id="no_file"),
         pytest.param(("logs", "nobody"), 6, "There are", id="no_log"),
