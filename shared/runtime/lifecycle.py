@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -17,6 +17,7 @@ from shared.telemetry.logging import configure_logging
 log = logging.getLogger(__name__)
 
 JOIN_SECONDS = 4.0
+CANCEL_SECONDS = 0.5
 BEAT_SECONDS = 0.5
 
 Starter = Callable[[], Awaitable[None]]
@@ -124,9 +125,7 @@ async def _run_tasks(process: Process) -> int:
     process.closing.set()
     process.health.close()
     done, late = await asyncio.wait(running, timeout=JOIN_SECONDS)
-    for task in (*late, beat, closing):
-        task.cancel()
-    await asyncio.gather(*late, beat, closing, return_exceptions=True)
+    await _end((*late, beat, closing))
     status = 0 if asked else 1
     for task in done:
         if (error := task.exception()) is not None:
@@ -137,6 +136,20 @@ async def _run_tasks(process: Process) -> int:
             )
             status = 1
     return status
+
+
+async def _end(tasks: Collection[asyncio.Task[object]]) -> None:
+    """Cancel, and wait for a bounded time: on Python 3.11 a cancellation that meets the end of a
+    write gets lost in asyncio.wait_for, which redis-py writes with. The runner cancels once more.
+    """
+    for task in tasks:
+        task.cancel()
+    ended, stuck = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+    for task in ended:
+        if not task.cancelled():
+            task.exception()  # looked at, so that nobody is told of it later
+    if stuck:
+        log.warning("tasks go on", extra={"action": "not_cancelled", "tasks": len(stuck)})
 
 
 async def _beat(process: Process) -> None:
