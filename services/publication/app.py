@@ -19,6 +19,7 @@ from services.publication.engine.owning import Owning
 from services.publication.handlers import HearingHandler, PublicationHandler, Replaying
 from services.publication.handlers.keeping import keep_house
 from services.publication.repository.hearing import Counting
+from services.publication.repository.measuring import listings_by_state
 from services.publication.repository.parking import PARKING
 from services.publication.repository.publishing import Publications
 from services.publication.repository.store import Store
@@ -37,7 +38,7 @@ from shared.kafka.producing import open_producer
 from shared.kafka.relaying import Relay
 from shared.kafka.watching import watch
 from shared.postgres.connecting import Pool, open_pool
-from shared.postgres.measuring import measure
+from shared.postgres.measuring import measure, measure_by_labels
 from shared.postgres.positions import Positions
 from shared.runtime.clock import Clock, SystemClock, new_id
 from shared.runtime.lifecycle import Process, run_process
@@ -195,6 +196,8 @@ async def build(process: Process) -> None:
     watch(process, consuming, metrics.SERVICE)
     counting = partial(measure, pool, GAUGES, process.closing)
     process.add("count", lambda: counting(is_first=lambda: reads_first(consuming)))
+    shelves = partial(measure_by_labels, pool, metrics.LISTINGS, listings_by_state, process.closing)
+    process.add("count_listings", lambda: shelves(is_first=lambda: reads_first(consuming)))
     replaying = Replaying(store, engine, clock, options.heard_after_seconds)
     parked = parked_router(pool, PARKING, lambda ids: replaying.replay(pool, ids))
     application = api.create(store, engine, clock, process.health, parked)

@@ -32,6 +32,11 @@ ATTEMPTS = Counter(
 SATISFIED = Counter(
     "stocktide_publications_satisfied_total", "Versions that needed no call.", ["channel"]
 )
+LISTINGS = Gauge(
+    "stocktide_publication_listings",
+    "Open live listings by what a customer finds: offered, sold_out, untold; told by one worker.",
+    ["channel", "state"],
+)
 QUEUED = Gauge("stocktide_publication_queue_listings", "Listings that wait.", ["channel"])
 UNTOLD = Counter(
     "stocktide_publication_untold_total",

@@ -7,6 +7,8 @@ from deploy.grafana.definitions.panels import ANY_IS_BAD, graph, number, page, q
 
 PROPAGATION = "stocktide_propagation_seconds"
 ATTEMPTS = "stocktide_publication_attempts_total"
+SOLD_OUT_LISTINGS = 'stocktide_publication_listings{state="sold_out"}'
+SOLD_OUT = f"sum({SOLD_OUT_LISTINGS})"
 
 
 def channels() -> Dashboard:
@@ -33,10 +35,11 @@ def _numbers() -> list[stat.Panel]:
         number("Drift, last hour", "Units shown other than any order explains, by either sign.",
                "sum(increase(stocktide_publication_drift_units_total[1h])) or vector(0)",
                steps=ANY_IS_BAD),
+        number("Sold out", "Share of the listings that we feed which show nothing.",
+               f"{SOLD_OUT} / sum(stocktide_publication_listings)", unit="percentunit",
+               steps=((None, "green"), (0.05, "orange"), (0.2, "red"))),
         number("Not connected", "Figures for channels that no connector is configured for.",
                "sum(stocktide_publication_untold_total)", steps=((None, "green"), (1, "orange"))),
-        number("Orders heard", "Lines counted as heard, per second.",
-               "sum(rate(stocktide_publication_heard_lines_total[5m]))", unit="ops"),
     ]  # fmt: skip
 
 
@@ -67,6 +70,15 @@ def _graphs() -> list[timeseries.Panel]:
         graph("Calls p99", "The same, for the slowest of a hundred.",
               (quantile(0.99, "stocktide_channel_call_seconds", "channel, outcome"),
                "{{channel}} {{outcome}}"), unit="s"),
+        graph("Sold out", "Share of each channel's listings that show nothing.",
+              (f"sum by (channel) ({SOLD_OUT_LISTINGS}) "
+               "/ sum by (channel) (stocktide_publication_listings)", "{{channel}}"),
+              unit="percentunit"),
+        graph("Listings", "By what a customer finds there.",
+              ("sum by (channel, state) (stocktide_publication_listings)",
+               "{{channel}} {{state}}")),
+        graph("Orders heard", "Lines counted as heard, per second.",
+              ("sum(rate(stocktide_publication_heard_lines_total[5m]))", "lines"), unit="ops"),
         graph("Marketplaces polled", "Time since their orders were last read to the end.",
               ("max by (channel) (stocktide_ingestion_poll_age_seconds)", "{{channel}}"),
               unit="s", span=12),
