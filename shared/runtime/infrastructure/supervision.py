@@ -20,10 +20,12 @@ log = logging.getLogger(__name__)
 
 LAUNCH = Path(__file__).with_name("launch.py")
 POLL_SECONDS = 0.03
+ANSWER_SECONDS = 10.0
 # Backends of a killed postmaster live until their statement ends, 10 s at most, and keep a new one
-# from starting: the restarts reach beyond that.
-RESTARTS_MAX, RESTART_WINDOW_SECONDS = 8, 60.0
-BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0)
+# from starting; memory or a port that others took for a while come back too: the restarts reach
+# over a minute.
+RESTARTS_MAX, RESTART_WINDOW_SECONDS = 12, 120.0
+BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 KILL_SECONDS = 3.0
 LOG_BYTES_MAX = 20 * 1024 * 1024
 LOG_TAIL_BYTES = 2000
@@ -133,7 +135,7 @@ class Supervised:
         process = self._process
         assert process is not None, "it was started just now"
         deadline = asyncio.get_running_loop().time() + self.server.ready_seconds
-        while not await self.server.answers(ports):
+        while not await self._answers(ports):
             if process.returncode is not None:
                 raise self._explained(f"ended with status {process.returncode} at its start")
             if asyncio.get_running_loop().time() > deadline:
@@ -151,12 +153,16 @@ class Supervised:
             recent = [moment for moment in self._restarts if now - moment < RESTART_WINDOW_SECONDS]
             log.warning("%s ended with status %s", self.server.title, status)
             if len(recent) >= RESTARTS_MAX:
-                raise self._explained(f"ended {RESTARTS_MAX + 1} times in a minute")
+                raise self._given_up()
             self._restarts.append(now)
             await asyncio.sleep(BACKOFF_SECONDS[min(len(recent), len(BACKOFF_SECONDS) - 1)])
-            with suppress(PortTaken, InfrastructureError):  # the next round counts it
+            try:
                 await self.prepare(log.info)
                 await self.start(ports)
+            except (PortTaken, InfrastructureError) as error:  # the next round counts it
+                log.warning("%s did not start again: %s", self.server.title, error)
+            else:
+                log.info("%s answers again after %.1f s", self.server.title, loop.time() - now)
 
     async def stop(self) -> None:
         """Ask, wait a bounded time, then kill."""
@@ -173,6 +179,25 @@ class Supervised:
                 await asyncio.wait_for(process.wait(), seconds)
                 return
             log.warning("%s did not end on signal %s", self.server.title, int(number))
+
+    async def _answers(self, ports: Mapping[str, int]) -> bool:
+        """Whether it answers, in a bounded time; what breaks while we ask is no answer."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self.server.answers(ports)
+        except Exception:  # a server half up breaks its client in any way
+            log.info("%s gave no clear answer yet", self.server.title, exc_info=True)
+            return False
+
+    def _given_up(self) -> InfrastructureError:
+        """That it ends again and again; also when others keep its ports from it."""
+        error = self._explained(f"ended {RESTARTS_MAX + 1} times within two minutes")
+        if isinstance(error, InfrastructureError):
+            return error
+        return InfrastructureError(
+            f"{self.server.title} found its ports taken by others {RESTARTS_MAX + 1} times in "
+            f"two minutes. End what listens there, then start again. It said last:\n{error}"
+        )
 
     async def _spawn(self, command: Command) -> None:
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES_MAX:
