@@ -1,6 +1,7 @@
 """A small shop chain on a stack of its own: every service runs as it does for a person."""
 
 import asyncio
+import logging
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -54,6 +55,12 @@ OPENINGS = {
 }
 KEYS = {"STOCKTIDE_CATALOG_API_KEY": "key-of-the-chain"}
 NAMES = ("apple", "pear", "plum", "quince")  # nobody asks for a quince
+
+
+# A client whose broker is away says so ten times a second, and buries what a failure has to tell.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+LAST_WORDS = pytest.StashKey[list[str]]()
+LAST_WORDS_BYTES = 3_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,13 +141,35 @@ class Chain:
         return (await self.shops[channel].quantities())[self.world.entries[sku]]
 
 
+def _keep_last_words(request: pytest.FixtureRequest, folder: Path) -> None:
+    """What the guardian and Kafka said last, if anything failed: their folder is wiped."""
+    if not request.session.testsfailed:
+        return
+    kept = request.config.stash.setdefault(LAST_WORDS, [])
+    for name in ("kafka", "guardian"):
+        said = (folder / "logs" / f"{name}.log").read_text(errors="replace")
+        kept.append(f"{name} in {folder.name} said last:\n{said[-LAST_WORDS_BYTES:]}")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Behind the failures, where a cut report still has it."""
+    for said in config.stash.get(LAST_WORDS, []):
+        terminalreporter.section("last words")
+        terminalreporter.write_line(said)
+
+
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Addresses]]:
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Addresses]]:
     """Servers that no other test touches: the services' topics and groups have one name each."""
     folder = tmp_path_factory.mktemp("chain")
     given = GivenAddresses()
     with started(choose(given=given, data_folder=folder, docker=False)) as addresses:
         yield folder, addresses
+        _keep_last_words(request, folder)
     wipe(folder)
 
 
@@ -213,7 +242,9 @@ async def chain(servers: tuple[Path, Addresses]) -> AsyncIterator[Chain]:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def turmoil(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Turmoil]:
+async def turmoil(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Turmoil]:
     """A stack of its own under load; STOCKTIDE_CHAOS_SEED repeats what was random about it."""
     seed = int(os.environ.get("STOCKTIDE_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
     print(f"STOCKTIDE_CHAOS_SEED={seed}")  # noqa: T201  (shown when a test fails)
@@ -221,4 +252,5 @@ async def turmoil(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tur
     with started(choose(given=given, data_folder=folder, docker=False)) as addresses:
         async with laid(folder, addresses) as ground, raised(ground, seed) as made:
             yield made
+        _keep_last_words(request, folder)
     wipe(folder)
