@@ -1,6 +1,6 @@
 """Asking the services of a running stack over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -63,6 +63,27 @@ def ask(
             tr("See `stocktide logs {service}`.", service=service),
         )
     return answer.json()
+
+
+def ask_pages(
+    state: StackState,
+    service: str,
+    path: str,
+    *,
+    name: str,
+    query: Mapping[str, Any],
+    following: Callable[[Any], Mapping[str, Any] | None],
+) -> list[Any]:
+    """All rows that stand under `name`, page by page. `following` says what a page's successor is
+    asked with, None for the last one's. Raises CommandError as `ask` does.
+    """
+    rows: list[Any] = []
+    after: Mapping[str, Any] | None = {}
+    while after is not None:
+        page = ask(state, service, path, query={**query, **after})
+        rows += page[name]
+        after = following(page)
+    return rows
 
 
 def authorization(service: str) -> dict[str, str]:

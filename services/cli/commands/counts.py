@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from services.cli.asking import ask, here
+from services.cli.asking import ask, ask_pages, here
 from services.cli.commands.stock import LEDGER, moment_of
 from services.cli.console import print_json, print_table, say, write
 from services.cli.exits import CommandError, Exit
@@ -15,14 +15,11 @@ PAGE = 10_000
 
 def print_sheet(location: str, *, only_suspended: bool, as_json: bool) -> Exit:
     """A CSV to fill in, on standard output. Raises CommandError where there is nothing to count."""
-    state, skus = here(), list[str]()
-    path = f"/v1/count-sheets/{quote(location, safe='')}"
-    while True:
-        query = {"suspended": only_suspended, "after": skus[-1] if skus else "", "limit": PAGE}
-        page = ask(state, LEDGER, path, query=query)["skus"]
-        skus += page
-        if len(page) < PAGE:
-            break
+    skus = ask_pages(
+        here(), LEDGER, f"/v1/count-sheets/{quote(location, safe='')}", name="skus",
+        query={"suspended": only_suspended, "limit": PAGE},
+        following=lambda page: {"after": page["skus"][-1]} if len(page["skus"]) == PAGE else None,
+    )  # fmt: skip
     if as_json:
         print_json({"location": location, "skus": skus})
         return Exit.OK

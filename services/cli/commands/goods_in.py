@@ -1,8 +1,6 @@
 """`stock goods-in`: what was to come, and what came."""
 
-from typing import Any
-
-from services.cli.asking import ask, here
+from services.cli.asking import ask_pages, here
 from services.cli.commands.stock import LEDGER
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import Exit
@@ -15,18 +13,14 @@ def show_goods_in(
     location: str | None, supply_id: str | None, *, only_deviations: bool, as_json: bool
 ) -> Exit:
     """Lines of supply orders with what has come in for them."""
-    state, lines = here(), list[dict[str, Any]]()
-    after: dict[str, str] = {}
-    while True:
-        query = {
+    lines = ask_pages(
+        here(), LEDGER, "/v1/goods-in", name="lines",
+        query={
             "location": location, "supply_id": supply_id, "deviations": only_deviations,
-            "limit": PAGE, **after,
-        }  # fmt: skip
-        page = ask(state, LEDGER, "/v1/goods-in", query=query)
-        lines += page["lines"]
-        if not page["next"]:
-            break
-        after = page["next"]
+            "limit": PAGE,
+        },
+        following=lambda page: page["next"] or None,
+    )  # fmt: skip
     if as_json:
         print_json({"lines": lines})
         return Exit.OK

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from services.cli.asking import ask, here
+from services.cli.asking import ask, ask_pages, here
 from services.cli.commands.stock import LEDGER
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import CommandError, Exit
@@ -22,14 +22,11 @@ def list_holds(location: str | None, sku: str | None, *, overdue: bool, as_json:
         raise CommandError(
             tr("--sku goes with --location alone."), tr("Leave one of them out."), Exit.USAGE
         )
-    state, found, after = here(), list[dict[str, Any]](), 0
-    while True:
-        query = {"location": location, "sku": sku, "after": after, "overdue": overdue or None}
-        page = ask(state, LEDGER, "/v1/holds", query=query)["holds"]
-        if not page:
-            break
-        found += page
-        after = page[-1]["hold_no"]
+    found = ask_pages(
+        here(), LEDGER, "/v1/holds", name="holds",
+        query={"location": location, "sku": sku, "overdue": overdue or None},
+        following=lambda page: {"after": page["holds"][-1]["hold_no"]} if page["holds"] else None,
+    )  # fmt: skip
     if as_json:
         print_json({"holds": found})
         return Exit.OK

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from services.cli.asking import ask, here
+from services.cli.asking import ask_pages, here
 from services.cli.commands.stock import LEDGER
 from services.cli.console import print_json, print_table, say
 from services.cli.exits import CommandError, Exit
@@ -18,19 +18,14 @@ def show_lots(
     sku: str | None, location: str | None, expiring: int | None, *, as_json: bool
 ) -> Exit:
     """Lots on every shelf; or only those that expire within so many days."""
-    state, found, after = here(), list[dict[str, Any]](), 0
     by = None
     if expiring is not None:
         by = (SystemClock().now().date() + timedelta(days=expiring)).isoformat()
-    while True:
-        query = {
-            "sku": sku, "location": location, "expiring_by": by, "after": after, "limit": PAGE,
-        }  # fmt: skip
-        page = ask(state, LEDGER, "/v1/lots", query=query)
-        found += page["lots"]
-        if page["next"] is None:
-            break
-        after = page["next"]
+    found = ask_pages(
+        here(), LEDGER, "/v1/lots", name="lots",
+        query={"sku": sku, "location": location, "expiring_by": by, "limit": PAGE},
+        following=lambda page: None if page["next"] is None else {"after": page["next"]},
+    )  # fmt: skip
     if as_json:
         print_json({"lots": found})
         return Exit.OK
@@ -54,14 +49,10 @@ def trace(sku: str, lot: str | None, serial: str | None, *, as_json: bool) -> Ex
         raise CommandError(
             tr("What is to be traced?"), tr("Name one of --lot and --serial."), Exit.USAGE
         )
-    state, found, after = here(), list[dict[str, Any]](), dict[str, str]()
-    while True:
-        query = {"lot": lot, "serial": serial, "limit": PAGE, **after}
-        page = ask(state, LEDGER, f"/v1/traces/{quote(sku, safe='')}", query=query)["movements"]
-        found += page
-        if len(page) < PAGE:
-            break
-        after = {"after": page[-1]["occurred_at"], "after_id": page[-1]["event_id"]}
+    found = ask_pages(
+        here(), LEDGER, f"/v1/traces/{quote(sku, safe='')}", name="movements",
+        query={"lot": lot, "serial": serial, "limit": PAGE}, following=_after_movements,
+    )  # fmt: skip
     what = lot or serial or ""
     if not found:
         raise CommandError(
@@ -82,6 +73,13 @@ def trace(sku: str, lot: str | None, serial: str | None, *, as_json: bool) -> Ex
         ],
     )  # fmt: skip
     return Exit.OK
+
+
+def _after_movements(page: dict[str, Any]) -> dict[str, str] | None:
+    rows = page["movements"]
+    if len(rows) < PAGE:
+        return None
+    return {"after": rows[-1]["occurred_at"], "after_id": rows[-1]["event_id"]}
 
 
 def _side(movement: dict[str, Any], side: str) -> object:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from services.ledger.domain.lots import ONE_DAY, Lot
 from services.ledger.domain.terms import TermBook
-from services.ledger.handlers.silencing import SOURCE, Send
+from services.ledger.handlers.announcing import SOURCE, Send, policy_message
 from services.ledger.handlers.terming import facts_of, reference_of
 from services.ledger.repository import lots, terms
 from services.ledger.repository.costs import location_records
@@ -86,7 +86,8 @@ class Shelving:
                 return 0
             await self._learn(connection, now)
             found = await lots.read_shelves(connection, levels)
-            judged = [(one, await self._place_of(connection, one, now)) for one in found]
+            about = await terms.records_of_skus(connection, sorted({one.sku for one in found}))
+            judged = [(one, self._place_of(one, about.get(one.sku, ()), now)) for one in found]
             await self._send([told for one in judged for told in messages_of(*one, now)])
             await lots.note_looked(connection, [looked_at(*one, now) for one in judged])
         return len(levels)
@@ -102,10 +103,9 @@ class Shelving:
                 if isinstance(told := REFERENCE_DATA.decode(record), Location)
             }
 
-    async def _place_of(self, connection: Connection, one: Shelved, now: datetime) -> Place:
+    def _place_of(self, one: Shelved, records: Sequence[bytes], now: datetime) -> Place:
         assert self._book is not None, "terms are learnt before anything is judged"
-        records = await terms.records_of_skus(connection, [one.sku])
-        facts = facts_of(one.sku, 0, records.get(one.sku, ()))
+        facts = facts_of(one.sku, 0, records)
         days = self._book.at_location(facts, one.location, Term.EXPIRY_DAYS, now)
         return Place(zone=self._zones.get(one.location, ZoneInfo("UTC")), days=days)
 
@@ -171,14 +171,7 @@ def _short_dated(one: Shelved, units: int, now: datetime) -> Outgoing:
         kind="policy", policy_id=f"short-dated-{named}", term=Term.SHORT_DATED.value, value=units,
         scope=Scope(sku=one.sku, location=one.location), revision=revision, deleted=units == 0,
     )  # fmt: skip
-    return Outgoing(
-        topic=REFERENCE_DATA.name, partition=REFERENCE_DATA.partition_of(policy),
-        key=policy.key(), value=policy.encode(),
-        headers=headers_for(
-            id_=f"{policy.policy_id}/{revision}", source=SOURCE, type_=REFERENCE_DATA.ce_type,
-            time=now,
-        ),
-    )  # fmt: skip
+    return policy_message(policy, now)
 
 
 def _begins(day: date, zone: ZoneInfo) -> datetime:

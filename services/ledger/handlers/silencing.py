@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
@@ -10,15 +10,14 @@ from zoneinfo import ZoneInfo
 from aiokafka.errors import KafkaError
 
 from services.ledger.domain.silence import Hours, Silence, judge_silence, open_seconds
+from services.ledger.handlers.announcing import Send, policy_message
 from services.ledger.handlers.roles import Roles
 from services.ledger.repository import silences
 from services.ledger.repository.silences import LastWord, Untold
-from shared.contracts.cloudevents import headers_for
 from shared.contracts.dated import Dated
 from shared.contracts.places import Calendar, Location, Weekday
 from shared.contracts.policies import Policy, Scope
 from shared.contracts.topics import REFERENCE_DATA
-from shared.kafka.producing import Outgoing
 from shared.postgres.connecting import TRANSIENT, Connection, Pool
 from shared.runtime.clock import Clock
 from shared.runtime.waiting import wait_for_event
@@ -29,10 +28,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 10.0
 SLICE = 1_000
 SOLD_FOR = timedelta(days=28)
-SOURCE = "stocktide:ledger"
 WEEKDAYS = {day: number for number, day in enumerate(Weekday, start=1)}
-
-Send = Callable[[Sequence[Outgoing]], Awaitable[None]]
 
 
 class Silencing:
@@ -120,7 +116,7 @@ class Silencing:
     async def _tell(self, connection: Connection, now: datetime) -> None:
         """Told twice after a crash in between, with a higher revision."""
         while told := await silences.untold(connection, SLICE):
-            await self._send([outgoing(one, now) for one in told])
+            await self._send([policy_message(policy_of(one), now) for one in told])
             await silences.note_told(connection, told)
 
 
@@ -140,19 +136,6 @@ def policy_of(one: Untold) -> Policy:
         kind="policy", policy_id=f"silence-{named}", term=term.value, value=one.units,
         scope=Scope(sku=one.sku, location=one.location), revision=one.revision,
         deleted=one.units == 0,
-    )  # fmt: skip
-
-
-def outgoing(one: Untold, now: datetime) -> Outgoing:
-    """The policy as a message."""
-    policy = policy_of(one)
-    return Outgoing(
-        topic=REFERENCE_DATA.name, partition=REFERENCE_DATA.partition_of(policy),
-        key=policy.key(), value=policy.encode(),
-        headers=headers_for(
-            id_=f"{policy.policy_id}/{one.revision}", source=SOURCE,
-            type_=REFERENCE_DATA.ce_type, time=now,
-        ),
     )  # fmt: skip
 
 
