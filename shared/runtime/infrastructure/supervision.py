@@ -23,8 +23,8 @@ POLL_SECONDS = 0.03
 ANSWER_SECONDS = 10.0
 # Backends of a killed postmaster live until their statement ends, 10 s at most, and keep a new one
 # from starting; memory or a port that others took for a while come back too: the restarts reach
-# over a minute.
-RESTARTS_MAX, RESTART_WINDOW_SECONDS = 12, 120.0
+# over forty seconds.
+RESTARTS_MAX, RESTART_WINDOW_SECONDS = 10, 90.0
 BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 KILL_SECONDS = 3.0
 LOG_BYTES_MAX = 20 * 1024 * 1024
@@ -191,12 +191,12 @@ class Supervised:
 
     def _given_up(self) -> InfrastructureError:
         """That it ends again and again; also when others keep its ports from it."""
-        error = self._explained(f"ended {RESTARTS_MAX + 1} times within two minutes")
+        error = self._explained(f"ended {RESTARTS_MAX + 1} times within 90 s")
         if isinstance(error, InfrastructureError):
             return error
         return InfrastructureError(
-            f"{self.server.title} found its ports taken by others {RESTARTS_MAX + 1} times in "
-            f"two minutes. End what listens there, then start again. It said last:\n{error}"
+            f"{self.server.title} found its ports taken by others {RESTARTS_MAX + 1} times "
+            f"within 90 s. End what listens there, then start again. It said last:\n{error}"
         )
 
     async def _spawn(self, command: Command) -> None:

@@ -21,11 +21,13 @@ WITHOUT_KAFKA: Mapping[Part, str] = {"kafka": "127.0.0.1:1"}
 DEADLINE_SECONDS = 20.0
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(
+    condition: Callable[[], bool], what: str, *, seconds: float = DEADLINE_SECONDS
+) -> None:
     """Poll until `condition` holds; fails with `what` after the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.02)
 
 
